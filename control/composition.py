@@ -28,12 +28,14 @@ from control.integrations.endpoints import Endpoints
 from control.integrations.health import PartnerHealth
 from control.integrations.service import Integrations
 from control.local_admin import LocalAdmin
+from control.models import Viewers
+from control.playback.api import WatchRoutes
 from control.playback.hls_access import HlsAccess, headers_of
 from control.playback.viewer_limit import ViewerLimit
 from control.playback.watch_sessions import WatchSessions
 from control.streams.api import StreamRoutes
 from control.streams.hooks import RtmpHooks
-from control.streams.service import Streams, Viewers
+from control.streams.service import Streams
 from control.usage.broadcasts import Broadcasts
 from control.usage.ledger import Ledger
 from control.usage.meters import Meters
@@ -50,6 +52,7 @@ from weir.foundation.redis import queue_metrics
 from weir.foundation.redis.periodic import Job
 from weir.foundation.redis.play_tickets import PlayTickets
 from weir.foundation.services import Services, Tasks
+from weir.foundation.tenancy.playback_rights import PlaybackRights
 
 GROUP = "control"
 
@@ -198,8 +201,10 @@ class ControlRoom:
         self._integrations = build_integrations(services)
         self._local_admin = build_local_admin(services, control)
         self._webhooks = build_webhooks(services, kinds)
+        rights = PlaybackRights(services.tokens, services.directory)
         watch = WatchSessions(
             seats,
+            rights,
             settings=services.settings,
             vault=services.vault,
             tokens=services.tokens,
@@ -243,6 +248,7 @@ class ControlRoom:
                 audit=services.audit,
                 quotas=services.quotas,
             ).rows(),
+            *WatchRoutes(watch, rights, viewers).rows(),
             *WebhookRoutes(self._webhooks.service, self._webhooks.deliveries, services.vault).rows(),
             *BeforeMessageRoutes(
                 store=services.store,

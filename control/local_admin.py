@@ -9,7 +9,8 @@ from control.accounts.service import public_view as account_view
 from control.apps.api_keys import ApiKeys, KeyOptions
 from control.apps.api_keys import public_view as key_view
 from control.apps.service import Apps
-from control.streams.service import Streams, Viewers
+from control.models import Viewers
+from control.streams.service import Streams
 from control.streams.service import public_view as stream_view
 from weir.foundation.audit import COMMAND_LINE
 from weir.foundation.clock import format_time

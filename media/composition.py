@@ -13,6 +13,8 @@ from media.live.api import HealthRoutes
 from media.live.health_store import HealthStore
 from media.live.nchan import NchanPublisher
 from media.live.origin import Origin
+from media.posters.api import PosterRoutes
+from media.posters.service import Posters
 from media.recordings.api import RecordingRoutes
 from media.recordings.bucket_origin import BucketOrigin
 from media.recordings.s3 import Bucket
@@ -25,6 +27,7 @@ from media.uploads.transcoder import Transcoder
 from media.worker import MediaWorker
 from weir.foundation.errors import Unavailable
 from weir.foundation.services import Services, Tasks
+from weir.foundation.tenancy.playback_rights import PlaybackRights
 
 SWEEP_S, TAKE_OVER_S, FIRST_SWEEP_AGAIN_S = 5.0, 2.5, 0.5
 KEEP_ENDED_S = 300.0
@@ -119,6 +122,16 @@ class MediaRoom:
                 tokens=self._services.tokens,
                 store=self._services.store,
                 audit=self._services.audit,
+                door=self._services.door,
+            ),
+            PosterRoutes(
+                Posters(
+                    PlaybackRights(self._services.tokens, self._services.directory),
+                    self.worker.poster,
+                    self._recordings.poster,
+                    store=self._services.store,
+                    directory=self._services.directory,
+                ),
                 door=self._services.door,
             ),
             HealthRoutes(

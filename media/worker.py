@@ -23,6 +23,7 @@ from media.live.health_store import EVERY_S, HealthStore
 from media.live.nchan import NchanPublisher
 from media.live.packager import Packager
 from media.live.restart_backoff import RestartBackoff
+from media.live.thumbnails import THUMBNAIL
 from media.recordings.service import Recordings
 from media.uploads.service import Uploads
 from weir.foundation.clock import monotonic
@@ -51,6 +52,7 @@ SWEEP_S, TAKE_OVER_S, FIRST_SWEEP_AGAIN_S = 5.0, 2.5, 0.5
 KEEP_ENDED_S = 300.0
 LADDER_DEPENDS_ON = ("profiles", "streams", "apps")
 TELL_AGAIN_S = 1.0
+POSTER_AGE_S = 10.0
 log = structlog.get_logger("media")
 
 
@@ -120,9 +122,22 @@ class MediaWorker:
         cores = self._settings.media_cores or cores_here()
         return rungs_to_drop(wanted, [one for one in running if one is not None], cores, priority)
 
-    async def snapshot(self, playback: str) -> bytes | None:
+    async def snapshot(self, playback: str, age_s: float = 0) -> bytes | None:
+        """A picture that is at most so old where there may be an older one; None without one."""
         broadcast = self.broadcasts.get(playback)
-        return await broadcast.snapshot() if broadcast is not None and not broadcast.finished else None
+        return await broadcast.snapshot(age_s) if broadcast is not None and not broadcast.finished else None
+
+    async def poster(self, playback: str) -> bytes | None:
+        """For visitors: the picture that this worker draws, or the last one that another has left in the
+        shared folder."""
+        drawn = await self.snapshot(playback, POSTER_AGE_S)
+        if drawn is not None:
+            return drawn
+        file = SegmentFiles(self._settings, playback).scratch(THUMBNAIL)
+        try:
+            return await asyncio.to_thread(file.read_bytes)
+        except OSError:
+            return None
 
     async def run_measurements(self) -> None:
         while True:

@@ -4,15 +4,30 @@ from typing import Literal
 
 from pydantic import Field
 
-from control.models import AnswerModel
+from control.models import AnswerModel, Planned, StreamLink
 
 WatchState = Literal["idle", "starting", "live", "interrupted", "recorded"]
 
 
 class Watched(AnswerModel):
+    """Of a recording the title and the description are its own, where it has them."""
+
     id: str
     playback_id: str
     title: str
+    description: str
+    category: str
+    tags: list[str]
+    streamer: str = Field(description="Who streams.")
+    avatar: str
+    links: list[StreamLink]
+    schedule: list[Planned] = Field(
+        description="Announced broadcasts that are still to come, the next one first."
+    )
+    poster: str = Field(
+        description="Where its picture is, if there is one; of a signed stream with `?token=`."
+    )
+    duration_s: float | None = Field(description="Of a recording.")
     state: WatchState
     visibility: Literal["public", "signed"]
     live_since: str | None
@@ -27,6 +42,19 @@ class WatchedStream(AnswerModel):
     id: str | None
     playback_id: str
     title: str | None
+    description: str | None
+    category: str | None
+    tags: list[str] | None
+    streamer: str | None
+    avatar: str | None
+    links: list[StreamLink] | None
+    schedule: list[Planned] | None = Field(
+        description="Announced broadcasts that are still to come, the next one first."
+    )
+    poster: str | None = Field(
+        description="Where its picture is, if there is one; of a signed stream with `?token=`."
+    )
+    duration_s: float | None = Field(description="Of a recording.")
     state: WatchState | None
     visibility: Literal["public", "signed"]
     live_since: str | None
@@ -37,6 +65,17 @@ class WatchedStream(AnswerModel):
         description="After a broadcast of a public stream: the id under which its recording is watched."
     )
     viewers: int | None
+
+
+class WatchedRecording(AnswerModel):
+    """`id` is what it is watched under."""
+
+    id: str
+    title: str
+    description: str
+    started: str
+    duration_s: float | None
+    poster: str
 
 
 class Person(AnswerModel):

@@ -7,38 +7,53 @@ member, and ends with it.
 
 import contextlib
 import secrets
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
+from control.models import shown_schedule
 from control.playback.viewer_limit import ViewerLimit
 from weir.foundation.audit import Audit, By
 from weir.foundation.clock import format_time, now_ms, now_s, rfc3339
-from weir.foundation.documents import Store
-from weir.foundation.errors import Forbidden, NotFound, QuotaExceeded, Refused, Unauthenticated
+from weir.foundation.documents import Page, Sieve, Store
+from weir.foundation.errors import Forbidden, NotFound, QuotaExceeded, Refused
 from weir.foundation.events import Revoked
-from weir.foundation.ids import is_id, new_id
+from weir.foundation.http.routing import Paging
+from weir.foundation.ids import new_id
 from weir.foundation.redis.bus import Bus
 from weir.foundation.settings import Settings
-from weir.foundation.tenancy.collections import REVOCATIONS, STREAMS, RecordingDoc, StreamDoc
+from weir.foundation.tenancy.collections import RECORDINGS, REVOCATIONS, STREAMS, RecordingDoc, StreamDoc
 from weir.foundation.tenancy.directory import REMEMBERED_MS, Directory, revocation_id
 from weir.foundation.tenancy.guest_devices import GuestDevices, new_device
+from weir.foundation.tenancy.playback_rights import RECORDED, PlaybackRights
 from weir.foundation.tenancy.tokens import PlaybackClaims, Tokens, UserClaims
 from weir.foundation.vault import Vault
 
-RECORDED = "recorded"
-CLOSED = "This stream needs a token of its owner."
+PRESENTED: dict[str, Any] = {
+    "description": "",
+    "category": "",
+    "tags": [],
+    "streamer": "",
+    "avatar": "",
+    "links": [],
+}
+"""What a stream's owner tells viewers besides its title, and what a stream from before these fields shows."""
 
 
-def stream_view(stream: StreamDoc) -> dict[str, Any]:
+def stream_view(stream: StreamDoc, now: int) -> dict[str, Any]:
     """What any viewer may see of a stream, or of a finished recording of one."""
+    recorded = stream["state"] == RECORDED
     shown = {
         "id": stream["id"],
         "playback_id": stream["playback"],
         "title": stream["title"],
+        **{name: stream.get(name, empty) for name, empty in PRESENTED.items()},
+        "schedule": shown_schedule(stream.get("schedule", []), now),
         "state": stream["state"],
         "visibility": stream["visibility"],
         "live_since": format_time(stream.get("live_since")),
+        "poster": poster_path(stream["playback"]),
+        "duration_s": stream.get("duration_s") if recorded else None,
     }
-    if stream["state"] == RECORDED:
+    if recorded:
         return {**shown, "previews": stream["previews"], "ended": None, "sound_alone": False}
     return {
         **shown,
@@ -47,24 +62,40 @@ def stream_view(stream: StreamDoc) -> dict[str, Any]:
     }
 
 
+def recording_view(recording: RecordingDoc) -> dict[str, Any]:
+    """A public recording as the list of a stream's shows it."""
+    return {
+        "id": recording["id"],
+        "title": recording.get("title", ""),
+        "description": recording.get("description", ""),
+        "started": rfc3339(recording["started"]),
+        "duration_s": recording.get("duration_s"),
+        "poster": poster_path(recording["id"]),
+    }
+
+
+def is_public(recording: RecordingDoc, stream_is: bool) -> bool:
+    """Whether anybody may watch it: by its own visibility, else by its stream's."""
+    own = recording.get("visibility")
+    return stream_is if own is None else own == "public"
+
+
+def poster_path(playback: str) -> str:
+    """Where the picture of a stream or recording is, if there is one."""
+    return f"/v1/watch/{playback}/poster.jpg"
+
+
 def _rights(claims: PlaybackClaims) -> dict[str, Any]:
     """The claims that are inherited from a token of the app."""
     preview = {"preview": True} if claims.is_preview else {}
     return {"by": claims.by, "until": claims.until or claims.exp, **preview}
 
 
-def _alone(video: RecordingDoc) -> StreamDoc:
-    """An uploaded video without a stream: its app issues tokens for it."""
-    return cast(
-        StreamDoc,
-        {"id": video["id"], "app": video["app"], "channel": "", "title": "", "visibility": "signed"},
-    )
-
-
 class WatchSessions:
     def __init__(
         self,
         seats: ViewerLimit,
+        rights: PlaybackRights,
         *,
         settings: Settings,
         vault: Vault,
@@ -81,62 +112,35 @@ class WatchSessions:
         self._directory = directory
         self._audit = audit
         self._viewer_limit = seats
+        self._rights = rights
         self._devices = GuestDevices(vault)
-
-    async def stream(self, playback: str) -> StreamDoc:
-        """The stream with this playback id, or the recording with this id in the form of a stream. Errors:
-        NotFound."""
-        of_stream = is_id("ply", playback)
-        stream = await (
-            self._directory.stream_by_playback(playback) if of_stream else self._recorded(playback)
-        )
-        if stream is None:
-            raise NotFound("There is no stream at this address.")
-        return stream
-
-    async def _recorded(self, recording_id: str) -> StreamDoc | None:
-        recording = await self._directory.recording(recording_id)
-        if recording is None or recording["state"] != "ready":
-            return None
-        stream = (
-            await self._directory.stream(recording["stream"])
-            if recording.get("stream")
-            else _alone(recording)
-        )
-        if stream is None:
-            return None
-        return cast(
-            StreamDoc,
-            {
-                **stream,
-                "playback": recording_id,
-                "title": recording["title"] or stream["title"],
-                "state": RECORDED,
-                "visibility": recording.get("visibility") or stream["visibility"],
-                "live_since": recording["started"],
-                "previews": recording.get("sprite", False),
-            },
-        )
 
     async def about(self, stream: StreamDoc) -> dict[str, Any]:
         """What viewers may know. After a broadcast its recording is named if it is public; a signed one needs
         a token of its own."""
         over = stream["state"] == "idle" and stream.get("broadcast") is not None
         recording = await self._directory.recording_of(stream["broadcast"]) if over else None
-        if recording is not None and (recording.get("visibility") or stream["visibility"]) != "public":
+        if recording is not None and not is_public(recording, stream["visibility"] == "public"):
             recording = None
-        return {**stream_view(stream), "recording": recording["id"] if recording is not None else None}
+        return {
+            **stream_view(stream, now_ms()),
+            "recording": recording["id"] if recording is not None else None,
+        }
 
-    async def may_know(self, stream: StreamDoc, token: str | None) -> bool:
-        """True when the bearer of a playback token, or anybody, may know more of a stream than that it is
-        signed."""
-        if stream["visibility"] != "signed":
-            return True
-        try:
-            await self._entitled(stream, token or "")
-        except Refused:
-            return False
-        return True
+    async def recordings(self, playback: str, token: str, asked: Paging) -> Page[RecordingDoc]:
+        """The public recordings of a stream, newest first. Errors: NotFound; Forbidden for a signed stream
+        without a token that plays it; Invalid for a foreign cursor."""
+        stream = await self._rights.open_stream(playback, token)
+        by_itself = stream["visibility"] == "public"
+        return await self._store.app(stream["app"]).find(
+            RECORDINGS,
+            {"stream": stream["id"], "state": "ready"},
+            sort="started",
+            descending=True,
+            limit=asked.limit,
+            cursor=asked.cursor,
+            sieve=Sieve(f"public {by_itself}", lambda one: is_public(one, by_itself)),
+        )
 
     async def session(
         self,
@@ -153,7 +157,7 @@ class WatchSessions:
         the viewer has its name and roles while it is valid, and is a guest afterwards. `resume` is an
         earlier guest's token, whose identity is kept; `device` is what an earlier answer gave. Errors:
         NotFound; Forbidden; QuotaExceeded for a full stream."""
-        stream = await self.stream(playback)
+        stream = await self._rights.stream(playback)
         given = await self._given(stream, token)
         counted = given is None or not given.is_preview
         most = stream.get("max_viewers")
@@ -168,7 +172,7 @@ class WatchSessions:
         answer: dict[str, Any] = {
             **self._played(playback, stream["app"], sid, viewer, rights),
             "channel": stream["channel"],
-            "stream": stream_view(stream),
+            "stream": stream_view(stream, now_ms()),
             "part_s": self._settings.part_s,
             "user_token": None,
             "user": None,
@@ -222,34 +226,11 @@ class WatchSessions:
         """The claims of the token that a session is made from: of every token for a signed stream, of a
         preview's for a public one. Errors: Forbidden."""
         if stream["visibility"] == "signed":
-            return await self._entitled(stream, token or "")
+            return await self._rights.entitled(stream, token or "")
         with contextlib.suppress(Refused):
-            given = await self._entitled(stream, token or "")
+            given = await self._rights.entitled(stream, token or "")
             return given if given.is_preview else None
         return None
-
-    async def _entitled(self, stream: StreamDoc, token: str) -> PlaybackClaims:
-        """The claims of a token that plays this stream now. Errors: Forbidden."""
-        try:
-            claims = await self._tokens.playback(token)
-        except Unauthenticated:
-            raise Forbidden(CLOSED) from None
-        if not await self._plays(stream, claims):
-            raise Forbidden(CLOSED)
-        return claims
-
-    async def _plays(self, stream: StreamDoc, claims: PlaybackClaims) -> bool:
-        """A token from the public watch page is valid while the stream is public."""
-        if (
-            claims.sub != stream["playback"]
-            or claims.app != stream["app"]
-            or (claims.guest and stream["visibility"] == "signed")
-        ):
-            return False
-        withdrawn = self._directory.withdrawn
-        return not await withdrawn(
-            stream["app"], claims.iat, session=claims.sid, stream=stream["id"], user=claims.uid
-        )
 
     async def _seated(self, stream: StreamDoc, token: str | None) -> UserClaims | None:
         """The person of a user token of the app. None without a token, and for one that is no longer valid
@@ -278,8 +259,8 @@ class WatchSessions:
         """A new playback token of the same session, which ends with what the session was made from. Errors:
         Unauthenticated; Forbidden when it was withdrawn or can't be renewed any more."""
         claims = await self._tokens.playback(token)
-        stream = await self.stream(playback)
-        if not await self._plays(stream, claims):
+        stream = await self._rights.stream(playback)
+        if not await self._rights.plays(stream, claims):
             raise Forbidden("Access to this stream has been withdrawn.")
         rights = {"guest": True} if claims.guest else _rights(claims)
         if rights.get("until", claims.exp) <= now_s():

@@ -1,4 +1,4 @@
-"""Routes for apps: streams, tokens, revocations; and the one that opens the watch page for any browser."""
+"""Routes for apps: streams, tokens, revocations."""
 
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AliasChoices, Field
 
 from control.csv_export import as_csv
-from control.playback import watch_sessions as watch_views
-from control.playback.models import Renewed, WatchedStream, WatchSession
+from control.models import Viewers
 from control.playback.watch_sessions import WatchSessions
 from control.streams import service as views
 from control.streams.models import (
@@ -19,24 +18,25 @@ from control.streams.models import (
     Token,
     UserTokenShown,
 )
-from control.streams.service import Streams, Viewers
+from control.streams.presentation import Avatar, Links, Schedule, Tags, stored_schedule
+from control.streams.service import Streams
 from control.usage import broadcasts as broadcast_views
 from control.usage.broadcasts import Broadcasts
 from control.usage.ledger import Ledger
 from control.usage.models import Analytics, AnalyticsDay, Broadcast
 from weir.foundation.audit import Audit, by
+from weir.foundation.clock import now_ms
 from weir.foundation.documents import Store
-from weir.foundation.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unavailable
+from weir.foundation.errors import Conflict, Forbidden, NotFound, Unavailable
 from weir.foundation.http.listing import Searched, Spanned
-from weir.foundation.http.response_headers import APP
 from weir.foundation.http.routing import Answer, Body, Call, Listed, Query, Row
 from weir.foundation.ids import is_id, new_id
-from weir.foundation.redis.rate_limits import HEAVY, SESSION
+from weir.foundation.redis.rate_limits import HEAVY
 from weir.foundation.settings import Settings
 from weir.foundation.tenancy.collections import STREAMS, StreamDoc
 from weir.foundation.tenancy.quotas import Quotas
 from weir.foundation.tenancy.tokens import GUEST_ID, USER_ID, Tokens
-from weir.foundation.texts import Line, Metadata, PersonName, Text, cleaned_name
+from weir.foundation.texts import Line, Metadata, PersonName, Text
 
 
 class StreamFilter(Searched):
@@ -75,10 +75,21 @@ class StreamFields(Body):
         description="How long a vanished encoder may stay away without ending the broadcast.",
     )
     metadata: Metadata | None = None
+    category: Line | None = Field(None, max_length=60)
+    tags: Tags | None = None
+    streamer: PersonName | None = Field(None, max_length=80, description="Who streams, as viewers read it.")
+    avatar: Avatar | None = Field(None, description="Address of a picture; empty for none.")
+    links: Links | None = None
+    schedule: Schedule | None = Field(
+        None, description="Announced broadcasts; those more than a day past are dropped."
+    )
+    clips: bool | None = Field(None, description="Viewers may make clips.")
 
     def given(self) -> dict[str, Any]:
         """For the document; a bound of 0 is none."""
         fields = self.changes(views.DEFAULTS)
+        if "schedule" in fields:
+            fields["schedule"] = stored_schedule(fields["schedule"], now_ms())
         return {**fields, **({"max_viewers": None} if fields.get("max_viewers") == 0 else {})}
 
 
@@ -139,26 +150,6 @@ class Revocation(Body):
     stream: str | None = Field(None, max_length=64)
 
 
-class NewWatchSession(Body):
-    name: Annotated[str, AfterValidator(cleaned_name)] | None = Field(None, min_length=1, max_length=40)
-    resume: str | None = Field(None, max_length=4096)
-    device: str | None = Field(
-        None,
-        max_length=200,
-        description="What an earlier answer gave as `device`; a guest who is known is no new one.",
-    )
-    token: str | None = Field(
-        None, max_length=4096, description="A playback token, which opens a signed stream."
-    )
-    user: str | None = Field(
-        None, max_length=4096, description="A user token of the app: the browser sits there as this person."
-    )
-
-
-class Renewal(Body):
-    playback_token: str = Field(max_length=4096)
-
-
 class StreamRoutes:
     def __init__(
         self,
@@ -216,19 +207,10 @@ class StreamRoutes:
                 answer=UserTokenShown, status=201, scope="chat:moderate"),
             Row("POST", "/v1/revocations", "tenant", self.revoke, Revocation, "Withdraw what was given to a session, user or stream.",
                 answer=Revoked, status=201, scope=write, errors=(NotFound,)),
-            Row("GET", "/v1/watch/{playback}", "anybody", self.watch_stream, None, "What any viewer may know of a stream.",
-                answer=WatchedStream),
-            Row("POST", "/v1/watch/{playback}/session", "anybody", self.watch_session, NewWatchSession, "Tokens for a browser.",
-                answer=WatchSession, status=201, errors=(Forbidden,), limit=SESSION),
-            Row("POST", "/v1/watch/{playback}/renew", "anybody", self.watch_renew, Renewal, "A fresh playback token of the same session.",
-                answer=Renewed, errors=(Forbidden, Unauthenticated)),
         ]  # fmt: skip
 
     async def _count(self, stream: StreamDoc) -> int | None:
-        """None while the counts can't be read: the rest of the answer is still right. A recording has no
-        audience of the moment."""
-        if stream["state"] == watch_views.RECORDED:
-            return 0
+        """None while the counts can't be read: the rest of the answer is still right."""
         try:
             return await self._viewers(stream["channel"])
         except Unavailable:
@@ -357,32 +339,3 @@ class StreamRoutes:
         for kind, subject in given.items():
             await self._watch.revoke(tenant.app, kind, subject, by(call))
         return Answer({"revoked": given}, 201)
-
-    async def _watched(self, call: Call) -> StreamDoc:
-        """The stream of a public route, whose app's own pages may read the answer. Errors: NotFound."""
-        stream = await self._watch.stream(call.path("playback"))
-        call.request.scope[APP] = stream["app"]
-        return stream
-
-    async def watch_stream(self, call: Call) -> Answer:
-        """Of a signed stream only that it is one, unless a playback token comes along as bearer."""
-        stream = await self._watched(call)
-        _, _, token = call.request.headers.get("authorization", "").partition(" ")
-        if await self._watch.may_know(stream, token.strip()):
-            return Answer({**await self._watch.about(stream), "viewers": await self._count(stream)})
-        known = {"playback_id": stream["playback"], "visibility": "signed"}
-        return Answer(dict.fromkeys(WatchedStream.model_fields) | known)
-
-    async def watch_session(self, call: Call) -> Answer:
-        body: NewWatchSession = call.body
-        await self._watched(call)
-        return Answer(
-            await self._watch.session(
-                call.path("playback"), body.name, body.resume, body.token, body.user, body.device
-            ),
-            201,
-        )
-
-    async def watch_renew(self, call: Call) -> Answer:
-        await self._watched(call)
-        return Answer(await self._watch.renew(call.path("playback"), call.body.playback_token))

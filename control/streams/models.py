@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from control.models import AnswerModel
+from control.models import AnswerModel, Planned, StreamLink
 from weir.foundation.http.routing import shown_once
 
 
@@ -26,6 +26,13 @@ class Stream(AnswerModel):
     max_viewers: int | None
     reconnect_grace_s: float | None = Field(description="null: as the installation has it.")
     metadata: dict[str, str]
+    category: str
+    tags: list[str]
+    streamer: str = Field(description="Who streams, as viewers read it.")
+    avatar: str
+    links: list[StreamLink]
+    schedule: list[Planned] = Field(description="Announced broadcasts, the next one first.")
+    clips: bool = Field(description="Viewers may make clips.")
     trouble: str | None = Field(
         description="Why nothing could be made of the newest publish; null when it was well."
     )

@@ -5,13 +5,14 @@ number, with its facts in the same write.
 import asyncio
 import contextlib
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypedDict, cast
 
 import structlog
 from prometheus_client import Counter, Gauge
 
 from control.collections import BROADCASTS
+from control.models import shown_schedule
 from control.streams import rules
 from control.streams.rules import Publisher, Transition
 from control.usage.publish_minutes import PublishMinutes
@@ -35,8 +36,6 @@ INGEST_LOST_MS = 10_000
 TRIES = 5
 STREAMS_ON_AIR = Gauge("weir_streams", "Streams on air, by state.", ["state"])
 PUBLISHES = Counter("weir_publishes", "Publish attempts, by outcome.", ["outcome"])
-Viewers = Callable[[str], Awaitable[int]]
-"""How many watch a channel now. Errors: Unavailable."""
 log = structlog.get_logger("control.streams")
 
 
@@ -54,6 +53,13 @@ DEFAULTS: dict[str, Any] = {
     "max_viewers": None,
     "reconnect_grace_s": None,
     "metadata": {},
+    "category": "",
+    "tags": [],
+    "streamer": "",
+    "avatar": "",
+    "links": [],
+    "schedule": [],
+    "clips": True,
 }
 
 
@@ -66,6 +72,7 @@ def public_view(stream: StreamDoc) -> dict[str, Any]:
         "state": stream["state"],
         "broadcast": stream.get("broadcast") if stream["state"] != "idle" else None,
         **{name: stream.get(name, default) for name, default in DEFAULTS.items()},
+        "schedule": shown_schedule(stream.get("schedule", [])),
         "trouble": stream.get("trouble"),
         "sound_alone": stream.get("sound_alone", False),
         "live_since": format_time(stream.get("live_since")),

@@ -143,9 +143,9 @@ class LiveBroadcast:
             left_out=self._plan.dropped,
         )
 
-    async def snapshot(self) -> bytes | None:
+    async def snapshot(self, age_s: float = 0) -> bytes | None:
         """A JPEG of the newest segment."""
-        return await self._thumbnails.snapshot()
+        return await self._thumbnails.snapshot(age_s)
 
     @property
     def idle(self) -> bool:

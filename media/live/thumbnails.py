@@ -30,6 +30,7 @@ class Thumbnailer:
         self._next = 0.0
         self._newest: tuple[BroadcastShape, SegmentData] | None = None
         self._snapshot: tuple[int, bytes] | None = None
+        self._drawn_at = 0.0
         self._one = asyncio.Lock()
         self._tasks = Tasks()
 
@@ -42,12 +43,14 @@ class Thumbnailer:
     async def stop(self) -> None:
         await self._tasks.stop()
 
-    async def snapshot(self) -> bytes | None:
-        """A JPEG of the newest segment's first frame, at most 720 high. Drawn once a segment, on request;
-        None before the first segment."""
+    async def snapshot(self, age_s: float = 0) -> bytes | None:
+        """A JPEG of the newest segment's first frame, at most 720 high. Drawn once a segment, on request, and
+        no oftener than each `age_s`; None before the first segment."""
         async with self._one:
             if self._newest is None:
                 return None
+            if self._snapshot is not None and monotonic() < self._drawn_at + age_s:
+                return self._snapshot[1]
             shape, whole = self._newest
             if self._snapshot is None or self._snapshot[0] != whole.segment.msn:
                 picture = self._files.scratch("snapshot.new.jpg")
@@ -56,6 +59,7 @@ class Thumbnailer:
                 ):
                     return self._snapshot[1] if self._snapshot else None
                 self._snapshot = whole.segment.msn, await asyncio.to_thread(picture.read_bytes)
+                self._drawn_at = monotonic()
             return self._snapshot[1]
 
     async def _make(self, shape: BroadcastShape, whole: SegmentData) -> None:

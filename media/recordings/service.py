@@ -13,7 +13,7 @@ import structlog
 
 from media.hls.timeline import SegmentData
 from media.ladder.rules import BroadcastShape
-from media.recordings.finalizer import NoRoom, Unplayable, finish
+from media.recordings.finalizer import POSTER, NoRoom, Unplayable, finish
 from media.recordings.recording_files import RecordingFiles, recordings
 from media.recordings.s3 import Bucket
 from media.recordings.store import UPLOAD, RecordingStore
@@ -255,6 +255,21 @@ class Recordings:
     async def uploads_before(self, doc: RecordingDoc) -> int:
         """How many uploads are processed before this one; 0 for one that does not wait for them."""
         return (await self._recording_store.waiting(doc)).get(doc["id"], 0)
+
+    async def poster(self, doc: RecordingDoc) -> bytes | None:
+        """The JPEG of a finished recording; None when it has none."""
+        if doc.get("stored") != "s3":
+            try:
+                return await asyncio.to_thread(
+                    (RecordingFiles(self._settings, doc["id"]).folder / POSTER).read_bytes
+                )
+            except OSError:
+                return None
+        if self._bucket is None:
+            return None
+        status, _, body = await self._bucket.read("GET", f"{doc['id']}/{POSTER}", None)
+        jpeg = b"".join([chunk async for chunk in body])
+        return jpeg if status == 200 else None
 
     async def forget(self, app: str) -> None:
         """Deletes all recordings of a deleted app, running ones too. Safe to repeat."""

@@ -10,12 +10,14 @@ cover the lines around it. All of this is removed from messages.
 import re
 import unicodedata
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
 _TURNING = "\\u202a-\\u202e\\u2066-\\u2069"
 _LINE = f"^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029{_TURNING}]*$"
 _TEXT = f"^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f{_TURNING}]*$"
+_HTTPS = r"^https://[^\s<>\"'`\\@]+$"
 _TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _BREAKS = frozenset("\n\r\t")
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and signs that are drawn as nothing
@@ -113,6 +115,18 @@ def _few(text: str) -> str:
     return "".join(kept)
 
 
+def https_url(text: str) -> str:
+    """The address of something on the web, as a page may link to it. Errors: ValueError."""
+    try:
+        parts = urlsplit(text)
+        named = parts.scheme == "https" and parts.hostname and parts.port != 0
+    except ValueError:
+        named = False
+    if not named or parts.username is not None or not re.fullmatch(_HTTPS, text):
+        raise ValueError("this is no address that begins with https:// and names a host")
+    return text
+
+
 def folded(name: str) -> str:
     """The same value for names that look the same: regardless of case, blanks, and how letters are composed."""
     kept = "".join(one for one in name if unicodedata.category(one) != "Cf") if not name.isascii() else name
@@ -127,6 +141,11 @@ PersonName = Annotated[str, AfterValidator(person_name), Field(json_schema_extra
 
 Text = Annotated[str, AfterValidator(text), Field(json_schema_extra={"pattern": _TEXT})]
 """A description: line breaks and tabs are taken."""
+
+HttpsUrl = Annotated[
+    str, AfterValidator(https_url), Field(max_length=500, json_schema_extra={"pattern": _HTTPS})
+]
+"""An address that pages of ours may show to visitors: https, a host, nobody's password."""
 
 _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Metadata = Annotated[dict[_Name, Annotated[Text, Field(max_length=500)]], Field(max_length=20)]

@@ -64,6 +64,7 @@ PUBLIC = Limit("public", 1200, 60)
 SESSION = Limit("session", 300, 60)
 ACCOUNT = Limit("account", 600, 60)
 MEMBER = Limit("member", 1200, 60)
+POSTERS = Limit("posters", 600, 60)
 HEAVY = Limit("heavy", 60, 60)
 INVITATIONS = Limit("invitations", 30, 3600)
 

@@ -111,6 +111,18 @@ class IngestConnection(TypedDict):
     since: int
 
 
+class StreamLinkDoc(TypedDict):
+    label: str
+    url: str
+
+
+class PlannedDoc(TypedDict):
+    """A broadcast that a stream's owner has announced."""
+
+    starts_at: int
+    title: str
+
+
 class StreamDoc(TypedDict):
     """A stream: what its owner sets (absent: as the installation has it), and its state, which changes by
     compare-and-set on `transition`. `began` and `live_since` are of the present broadcast, `ended` of the
@@ -137,6 +149,13 @@ class StreamDoc(TypedDict):
     max_viewers: NotRequired[int | None]
     reconnect_grace_s: NotRequired[float | None]
     metadata: NotRequired[dict[str, Any]]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    streamer: NotRequired[str]
+    avatar: NotRequired[str]
+    links: NotRequired[list[StreamLinkDoc]]
+    schedule: NotRequired[list[PlannedDoc]]
+    clips: NotRequired[bool]
     revision: NotRequired[int]
     broadcast: NotRequired[str]
     generation: NotRequired[int]
@@ -149,6 +168,7 @@ class StreamDoc(TypedDict):
     trouble: NotRequired[str | None]
     metered: NotRequired[int | None]
     previews: NotRequired[bool]
+    duration_s: NotRequired[float | None]
 
 
 class RecordingDoc(TypedDict):
