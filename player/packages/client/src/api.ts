@@ -100,3 +100,24 @@ export function postSession(playback: string, body: SessionRequest): Promise<Ses
 export function postRenewal(playback: string, token: string): Promise<Renewal> {
   return request('POST', `/v1/watch/${playback}/renew`, { body: { playback_token: token } });
 }
+
+/** A finished broadcast or a video, watched under its `id`. */
+export interface PastShow {
+  id: string;
+  title: string;
+  description: string;
+  started: string;
+  duration_s: number | null;
+  poster: string;
+}
+
+export interface Page<T> {
+  data: readonly T[];
+  next_cursor: string | null;
+}
+
+/** Of one stream, newest first. `token` is a playback token, for a signed stream. */
+export function getPastShows(playback: string, token: string | null, cursor: string | null, limit: number): Promise<Page<PastShow>> {
+  const query = new URLSearchParams({ limit: String(limit), ...(cursor === null ? {} : { cursor }) });
+  return request('GET', `/v1/watch/${playback}/recordings?${query.toString()}`, token === null ? {} : { bearer: token });
+}

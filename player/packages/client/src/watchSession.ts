@@ -1,5 +1,6 @@
 import { Access } from './sessionTokens';
 import type { ChatClient } from './chat/client';
+import { fetched } from './fetched';
 import { Follower } from './streamStatus';
 import { Playback } from './playback/playback';
 import { Reactions } from './reactions';
@@ -17,11 +18,14 @@ export class Watching {
   readonly follower: Follower;
   readonly playback: Playback;
   readonly reactions = new Reactions();
+  /** The playback id of the stream, or the id of the recording. */
+  readonly address: string;
   readonly #withChat: boolean;
   #chatOpened = false;
   #stopped = false;
 
   constructor(playback: string, withChat: boolean, streamToken: string | null = null, userToken: string | null = null) {
+    this.address = playback;
     this.access = new Access(playback, streamToken, userToken);
     this.follower = new Follower(playback, () => this.access.playbackToken());
     this.playback = new Playback(this.access, playback);
@@ -77,18 +81,5 @@ export class Watching {
     });
     this.view.update({ chat });
     chat.start();
-  }
-}
-
-const AGAIN_MS = 3_000;
-
-/** A part of the page's code, asked for until it comes. */
-async function fetched<T>(load: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await load();
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
-    }
   }
 }

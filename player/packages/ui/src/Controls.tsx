@@ -33,27 +33,51 @@ interface Props {
 }
 
 /** The bar at the lower edge of the picture. While a card covers the picture it offers only what has nothing to do with it. */
-export function Controls({ playback, stream, scene, video, theatre, chat, onFullScreen, onPanel }: Props) {
+export function Controls(props: Props) {
   const { t } = useLingui();
-  const full = useFullScreen();
+  const { playback, stream, scene } = props;
   const onAir = scene === 'air';
-  const inWindow = onAir && document.pictureInPictureEnabled ? () => void togglePictureInPicture(video.current) : null;
   return (
     <div className="controls" role="group" aria-label={t`Player`}>
       {onAir && <Place playback={playback} stream={stream} />}
       <Volume playback={playback} />
       {onAir && <Time playback={playback} stream={stream} />}
       <span className="spacer" />
-      {full && chat !== null && <Control icon="chat" label={chat.on ? t`Hide the chat` : t`Show the chat`} pressed={chat.on} onClick={chat.toggle} />}
-      {onAir && <TrackMenu tracks={playback.tracks} />}
-      {onAir && <RemoteButton video={video} />}
-      {onAir && <SettingsMenu playback={playback} onPanel={onPanel} onPictureInPicture={inWindow} />}
-      {inWindow && <Control icon="window" label={t`Picture in picture`} className="wide-only" onClick={inWindow} />}
-      {theatre !== null && !full && (
-        <Control icon={theatre.on ? 'narrow' : 'theatre'} label={theatre.on ? t`Leave theatre view (t)` : t`Theatre view (t)`} className="theatre-button" onClick={theatre.toggle} />
-      )}
-      <Control icon={full ? 'small' : 'full'} label={full ? t`Leave full screen (f)` : t`Full screen (f)`} onClick={onFullScreen} />
+      {onAir && <OfPicture {...props} />}
+      <Views {...props} />
     </div>
+  );
+}
+
+function OfPicture({ playback, video, onPanel }: Props) {
+  const { t } = useLingui();
+  const inWindow = document.pictureInPictureEnabled ? () => void togglePictureInPicture(video.current) : null;
+  return (
+    <>
+      <TrackMenu tracks={playback.tracks} />
+      <RemoteButton video={video} />
+      <SettingsMenu playback={playback} onPanel={onPanel} onPictureInPicture={inWindow} />
+      {inWindow && <Control icon="window" label={t`Picture in picture`} className="wide-only" onClick={inWindow} />}
+    </>
+  );
+}
+
+/** How large the picture is, and whether the chat lies over it. */
+function Views({ theatre, chat, onFullScreen }: Props) {
+  const { t } = useLingui();
+  if (useFullScreen()) {
+    return (
+      <>
+        {chat !== null && <Control icon="chat" label={chat.on ? t`Hide the chat` : t`Show the chat`} pressed={chat.on} onClick={chat.toggle} />}
+        <Control icon="small" label={t`Leave full screen (f)`} onClick={onFullScreen} />
+      </>
+    );
+  }
+  return (
+    <>
+      {theatre !== null && <Control icon={theatre.on ? 'narrow' : 'theatre'} label={theatre.on ? t`Leave theatre view (t)` : t`Theatre view (t)`} className="theatre-button" onClick={theatre.toggle} />}
+      <Control icon="full" label={t`Full screen (f)`} onClick={onFullScreen} />
+    </>
   );
 }
 
@@ -105,7 +129,7 @@ function LiveIndicator({ playback }: { playback: Playback }) {
       <span className="live" data-testid="live-indicator" data-live={atLive} data-latency={latency?.toFixed(2)} title={behind && t`${behind} behind the streamer`}>
         <span className="live-dot" />
         {atLive || !behind ? t`Live` : t`${behind} behind`}
-        {atLive && behind && <span className="live-seconds">{behind}</span>}
+        {atLive && behind && <bdi className="live-seconds">{behind}</bdi>}
       </span>
       {picture && !atLive && (
         <button type="button" className="jump" data-testid="jump-to-live" onClick={() => playback.jumpToLive()}>

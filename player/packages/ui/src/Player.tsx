@@ -37,7 +37,7 @@ export function Player({ watching, frame, theatre = null, chat = null, next = nu
   const { playback } = watching;
   const view = useStore(playback.view);
   const scene = usePlayerState(watching);
-  const { error, stream } = useStore(watching.follower.view);
+  const { stream } = useStore(watching.follower.view);
   const own = useRef<HTMLDivElement>(null);
   const video = useRef<HTMLVideoElement>(null);
   const [quiet, stir] = useQuiet();
@@ -48,13 +48,11 @@ export function Player({ watching, frame, theatre = null, chat = null, next = nu
   useActions(playback, { fullScreen, theatre: theatre?.toggle ?? null, statistics: () => toggle('statistics'), keys: () => toggle('keys') });
   useEffect(() => (video.current === null ? undefined : playback.attach(video.current)), [playback]);
   useEffect(() => followMediaSession(watching), [watching]);
-  const explained = scene === 'interrupted' || scene === 'starting' ? error : null;
 
   return (
     <div className="player" ref={own} data-scene={scene} data-quiet={quiet && view.playing} onPointerMove={stir} onPointerDown={stir} onKeyDown={stir}>
       <video data-testid="video" ref={video} playsInline onClick={(event) => { if (!isTouch(event)) playback.toggle(); }} aria-label={t`Stream`} />
-      {scene !== 'air' && <PlayerOverlay scene={scene} stream={stream} error={explained} poster={stream === null ? null : watching.poster(stream.poster)} next={next} />}
-      {scene === 'air' && <OnPicture watching={watching} />}
+      {scene === 'air' ? <OnPicture watching={watching} /> : <PlayerOverlay scene={scene} watching={watching} next={next} />}
       {panel !== null && <PlayerPanel name={panel} playback={playback} video={video} onClose={closePanel} />}
       {view.picture && <Controls playback={playback} stream={stream} scene={scene} video={video} theatre={theatre} chat={chat} onFullScreen={fullScreen} onPanel={toggle} />}
     </div>

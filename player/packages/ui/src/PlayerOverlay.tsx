@@ -4,6 +4,8 @@ import { useLingui } from '@lingui/react/macro';
 import type { ReactNode } from 'react';
 import type { WatchedStream } from '@weir/client/api.ts';
 import type { Scene } from '@weir/client/playerState.ts';
+import { useStore } from '@weir/client/observable.ts';
+import type { Watching } from '@weir/client/watchSession.ts';
 import { durationText, momentText } from '@weir/client/format.ts';
 import { Glyph, type IconName } from './icons';
 import { Poster } from './Poster';
@@ -36,16 +38,13 @@ const AFTER: ReadonlySet<Scene> = new Set<Scene>(['offline', 'ended', 'over']);
 
 interface Props {
   scene: Exclude<Scene, 'air'>;
-  /** The server's reason for the failure of the last broadcast. */
-  error: string | null;
-  stream: WatchedStream | null;
-  /** Address of the stream's picture. */
-  poster: string | null;
+  watching: Watching;
   /** What comes next, where the page knows it. */
   next: ReactNode;
 }
 
-function textOf({ scene, error, stream }: Props): string {
+/** `error` is the server's reason for the failure of the last broadcast. */
+function textOf(scene: Props['scene'], stream: WatchedStream | null, error: string | null): string {
   if (error !== null) return t`The encoder’s picture cannot be shown: ${error}`;
   if (scene === 'withdrawn' && stream?.visibility === 'public') {
     return t`The stream’s owner has ended this viewing session. The stream is public: reload the page to watch again.`; // anyone may
@@ -66,14 +65,14 @@ function endedText(since: string, ended: string): string {
 }
 
 /** Shown in the picture area while there is no picture. */
-export function PlayerOverlay(props: Props) {
-  const { scene, stream, poster, next } = props;
+export function PlayerOverlay({ scene, watching, next }: Props) {
+  const { stream, error } = useStore(watching.follower.view);
   const { icon, title } = SCENES[scene];
-  const pictured = poster !== null && PICTURED.has(scene);
+  const explained = scene === 'interrupted' || scene === 'starting' ? error : null;
   const recording = AFTER.has(scene) ? (stream?.recording ?? null) : null;
   return (
     <>
-      {pictured && <Poster key={`${poster} ${stream?.state ?? ''}`} address={poster} />}
+      {stream !== null && PICTURED.has(scene) && <Poster key={stream.state} address={watching.poster(stream.poster)} />}
       <div className="scene" data-scene={scene} role="status">
         {recording === null ? (
           <div className="scene-sign" data-busy={BUSY.has(scene)}>
@@ -81,7 +80,7 @@ export function PlayerOverlay(props: Props) {
           </div>
         ) : <PlayRecording id={recording} />}
         <h2>{i18n._(title)}</h2>
-        <p data-testid="notice">{textOf(props)}</p>
+        <p data-testid="notice">{textOf(scene, stream, explained)}</p>
         {AFTER.has(scene) && next}
       </div>
     </>

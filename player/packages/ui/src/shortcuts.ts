@@ -1,4 +1,5 @@
 import { useEffect, type RefObject } from 'react';
+import { nextSpeed } from '@weir/client/playback/place.ts';
 import type { Playback } from '@weir/client/playback/playback.ts';
 
 const STEP_S = 5;
@@ -29,7 +30,7 @@ export function useShortcuts(playback: Playback, actions: RefObject<PlayerAction
 }
 
 function deedOf(key: string, playback: Playback, actions: PlayerActions): (() => void) | null {
-  const { at } = playback.view.get();
+  const { at, speed } = playback.view.get();
   if (/^[0-9]$/.test(key)) return at === null ? null : () => playback.seekShare(Number(key) / 10);
   if (key === 'Home' || key === 'End') return at === null ? null : () => playback.seekShare(key === 'Home' ? 0 : 1);
   const deeds: Record<string, (() => void) | null> = {
@@ -45,8 +46,8 @@ function deedOf(key: string, playback: Playback, actions: PlayerActions): (() =>
     l: () => playback.step(STRIDE_S),
     ',': () => playback.stepFrame(-1),
     '.': () => playback.stepFrame(1),
-    '<': () => playback.stepSpeed(-1),
-    '>': () => playback.stepSpeed(1),
+    '<': () => playback.setSpeed(nextSpeed(speed, -1)),
+    '>': () => playback.setSpeed(nextSpeed(speed, 1)),
     ArrowLeft: () => playback.step(-STEP_S),
     ArrowRight: () => playback.step(STEP_S),
     ArrowUp: () => playback.sound.louder(VOLUME_STEP),

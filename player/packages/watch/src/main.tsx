@@ -1,8 +1,10 @@
 import { createRoot } from 'react-dom/client';
 import '@weir/ui/base.css';
 import '@weir/ui/player.css';
+import './page.css';
 import './watch.css';
 import { seat } from '@weir/client/browserStorage.ts';
+import { secondsOf } from '@weir/client/playback/place.ts';
 import { Watching } from '@weir/client/watchSession.ts';
 import { Texts, loadLanguage } from '@weir/ui/language.tsx';
 import { applyTheme } from '@weir/ui/theme.ts';
@@ -27,8 +29,9 @@ const watching = new Watching(playback, !embedded, given.get('token'), userToken
 /** Whoever is shown the address must not get the seat with it. */
 if (given.has('user')) {
   given.delete('user');
-  history.replaceState(null, '', location.pathname + (given.size > 0 ? `#${given.toString()}` : ''));
+  history.replaceState(null, '', location.pathname + location.search + (given.size > 0 ? `#${given.toString()}` : ''));
 }
+watching.playback.start.set(secondsOf(new URLSearchParams(location.search).get('t')));
 Object.defineProperty(window, 'weir', { get: () => watching.playback.handles() });
 watching.start();
 applyTheme();

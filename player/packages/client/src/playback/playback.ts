@@ -8,13 +8,13 @@ import { Background } from './background';
 import { Calm } from './latencyReset';
 import { EngineLoader, createHls, masterUrl } from './engine';
 import { approach, lagOf, latencyOf, paceOf, targetOf } from './liveEdge';
-import { nextSpeed, spanOf } from './place';
+import { spanOf } from './place';
 import { Quality, keptWish } from './quality';
 import { Sound } from './sound';
 import { StartPlace } from './startPlace';
 import { Tracks } from './tracks';
 import { cureFor, failureOf, FAR_S, shouldCatchUp } from './recovery';
-import { START, type PlaybackView } from './view';
+import { START, type Failure, type PlaybackView } from './view';
 import { Wake } from './wake';
 
 const TICK_MS = 500;
@@ -89,13 +89,16 @@ export class Playback {
   }
 
   get #wanted(): boolean {
-    return this.#state === 'live' || this.#state === 'interrupted' || this.#state === 'recorded';
+    return this.#state !== 'idle' && this.#state !== 'starting';
   }
 
   /** Rights were taken back: what is shown goes at once. */
   refuse(): void {
-    if (this.view.get().failure === 'refused') return;
-    this.view.update({ failure: 'refused' });
+    if (this.view.get().failure !== 'refused') this.#fail('refused');
+  }
+
+  #fail(failure: Failure): void {
+    this.view.update({ failure });
     this.#unload();
   }
 
@@ -165,10 +168,6 @@ export class Playback {
     this.#placeChosen = true;
     this.view.update({ speed });
     this.#pace(this.#video);
-  }
-
-  stepSpeed(step: 1 | -1): void {
-    this.setSpeed(nextSpeed(this.view.get().speed, step));
   }
 
   /** One frame on or back, while paused. */
@@ -268,16 +267,10 @@ export class Playback {
 
   #erred(data: ErrorData): void {
     const cure = cureFor(failureOf(data), performance.now() - this.#decoderAt);
-    if (cure === 'give up') this.#unplayable();
+    if (cure === 'give up') this.#fail('codec'); // loading anew would fail in the same way
     else if (cure === 'authorise') void this.#authorise();
     else if (cure === 'decode') this.#decodeAnew();
     else if (cure === 'reload') this.#reload();
-  }
-
-  /** The browser has no decoder for it, so loading anew would fail in the same way. */
-  #unplayable(): void {
-    this.view.update({ failure: 'codec' });
-    this.#unload();
   }
 
   #decodeAnew(): void {
@@ -299,8 +292,6 @@ export class Playback {
       this.#reload();
     }
   }
-
-  // -- what is seen
 
   #listen(video: HTMLVideoElement): void {
     const { signal } = this.#listening;
@@ -345,8 +336,7 @@ export class Playback {
   }
 
   #place(video: HTMLVideoElement): void {
-    const goal = this.#state === 'recorded' ? this.start.inRecording(video.duration) : null;
-    if (goal !== null) video.currentTime = goal;
+    if (this.#state === 'recorded') video.currentTime = this.start.inRecording(video.duration) ?? video.currentTime;
   }
 
   /** The machine slept: tokens may be over and what was buffered is past. */
