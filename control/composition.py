@@ -29,8 +29,11 @@ from control.integrations.health import PartnerHealth
 from control.integrations.service import Integrations
 from control.local_admin import LocalAdmin
 from control.models import Viewers
+from control.overlays.api import OverlayRoutes
+from control.overlays.service import Overlays
 from control.playback.api import WatchRoutes
 from control.playback.hls_access import HlsAccess, headers_of
+from control.playback.page_heads import PageHeads
 from control.playback.viewer_limit import ViewerLimit
 from control.playback.watch_sessions import WatchSessions
 from control.streams.api import StreamRoutes
@@ -202,6 +205,7 @@ class ControlRoom:
         self._local_admin = build_local_admin(services, control)
         self._webhooks = build_webhooks(services, kinds)
         rights = PlaybackRights(services.tokens, services.directory)
+        self._heads = PageHeads(self._secret, rights, settings=services.settings)
         watch = WatchSessions(
             seats,
             rights,
@@ -212,6 +216,16 @@ class ControlRoom:
             bus=services.bus,
             directory=services.directory,
             audit=services.audit,
+        )
+        overlays = Overlays(
+            self._audit,
+            watch,
+            rights,
+            vault=services.vault,
+            tokens=services.tokens,
+            store=services.store,
+            relay=services.relay,
+            directory=services.directory,
         )
         self._evaluator, self._counts = MappingEvaluator(), InboundCounts(services.store)
         sources = Sources(
@@ -248,7 +262,8 @@ class ControlRoom:
                 audit=services.audit,
                 quotas=services.quotas,
             ).rows(),
-            *WatchRoutes(watch, rights, viewers).rows(),
+            *WatchRoutes(watch, rights, viewers, settings=services.settings).rows(),
+            *OverlayRoutes(overlays, viewers, store=services.store, settings=services.settings).rows(),
             *WebhookRoutes(self._webhooks.service, self._webhooks.deliveries, services.vault).rows(),
             *BeforeMessageRoutes(
                 store=services.store,
@@ -266,6 +281,7 @@ class ControlRoom:
         return [
             *hooks.routes(),
             *self._access.routes(),
+            *self._heads.routes(),
             Route("/internal/card", self._card, methods=["POST"]),
             Route("/internal/overview", self._overview),
             *(bind(row, self._services.door) for row in self._api),

@@ -110,5 +110,5 @@ fi
 # What nginx says of a request has its address in it, with the viewer's token.
 rm -f "$run/said"
 mkfifo -m 600 "$run/said"
-sed -u -e 's|/hls/[^/ "]*|/hls/[redacted]|g' -e 's|secret=[^& "]*|secret=[redacted]|g' <"$run/said" >&2 &
+sed -u -e 's|/hls/[^/ "]*|/hls/[redacted]|g' -e 's|secret=[^& "]*|secret=[redacted]|g' -e 's|token=[^& "]*|token=[redacted]|g' <"$run/said" >&2 &
 exec nginx -e stderr -p "$run" -c "$run/$1.conf" ${NGINX_OPTIONS:-} 2>"$run/said"

@@ -72,6 +72,7 @@ PACKETS_A_REQUEST = (
 LONGEST_TIMER_S = 86_400.0
 CREDENTIAL_S = 10.0
 NOTICE = "system.notice"
+READING = ("channel.join", "channel.leave", "chat.history")
 SUBSCRIBE, UNSUBSCRIBE = "events.subscribe", "events.unsubscribe"
 Verb = Callable[[Client, Any], Awaitable[dict[str, Any]]]
 log = structlog.get_logger("realtime.sockets")
@@ -433,6 +434,8 @@ class Sockets:
             gone = await withdrawn(user.app, playback.iat, session=playback.sid, stream=member.stream)
         if gone:
             raise Unauthenticated("These rights have been withdrawn.")
+        if user.overlay and not await self._directory.still_valid(user.by or "", user.app, user.iat):
+            raise Unauthenticated("This overlay's link has been replaced or deleted.")
         await self._bans.check_member(member)
         if member.gone:
             raise Unauthenticated("These rights have been withdrawn.")
@@ -506,6 +509,8 @@ class Sockets:
                 raise Forbidden(
                     "This connection only follows events: connect with a user token to take part in channels."
                 )
+            if member.user.overlay and event not in READING:
+                raise Forbidden("An overlay only reads: it joins its channel and takes part in nothing.")
             model, verb = self._verbs[event]
             return await verb(member, check(model, data[0]))
         except Refused as refused:

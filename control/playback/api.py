@@ -2,16 +2,18 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from control.models import Viewers
 from control.playback import watch_sessions as views
-from control.playback.models import Renewed, WatchedRecording, WatchedStream, WatchSession
+from control.playback.link_previews import oembed, playback_of
+from control.playback.models import Oembed, Renewed, WatchedRecording, WatchedStream, WatchSession
 from control.playback.watch_sessions import WatchSessions
-from weir.foundation.errors import Forbidden, Unauthenticated, Unavailable
+from weir.foundation.errors import Forbidden, NotFound, NotOffered, Unauthenticated, Unavailable
 from weir.foundation.http.response_headers import APP
-from weir.foundation.http.routing import Answer, Body, Call, Listed, Paging, Row
+from weir.foundation.http.routing import Answer, Body, Call, Listed, Paging, Query, Row
 from weir.foundation.redis.rate_limits import SESSION
+from weir.foundation.settings import Settings
 from weir.foundation.tenancy.collections import StreamDoc
 from weir.foundation.tenancy.playback_rights import RECORDED, PlaybackRights
 from weir.foundation.texts import cleaned_name
@@ -42,8 +44,21 @@ def bearer_of(call: Call) -> str:
     return call.request.headers.get("authorization", "").partition(" ")[2].strip()
 
 
+class OembedQuery(Query):
+    """Consumers add words of their own, which mean nothing here."""
+
+    model_config = ConfigDict(extra="ignore")
+    url: str = Field(max_length=2000)
+    maxwidth: int | None = Field(None, ge=1, le=100_000)
+    maxheight: int | None = Field(None, ge=1, le=100_000)
+    format: str = Field("json", max_length=20)
+
+
 class WatchRoutes:
-    def __init__(self, watch: WatchSessions, rights: PlaybackRights, viewers: Viewers) -> None:
+    def __init__(
+        self, watch: WatchSessions, rights: PlaybackRights, viewers: Viewers, *, settings: Settings
+    ) -> None:
+        self._settings = settings
         self._watch = watch
         self._rights = rights
         self._viewers = viewers
@@ -58,6 +73,8 @@ class WatchRoutes:
                 answer=WatchSession, status=201, errors=(Forbidden,), limit=SESSION),
             Row("POST", "/v1/watch/{playback}/renew", "anybody", self.watch_renew, Renewal, "A fresh playback token of the same session.",
                 answer=Renewed, errors=(Forbidden, Unauthenticated)),
+            Row("GET", "/oembed", "anybody", self.oembed, None, "How the page of a stream or recording is embedded (oembed.com).",
+                OembedQuery, Oembed, errors=(NotFound, NotOffered, Unauthenticated), tag="watch"),
         ]  # fmt: skip
 
     async def _watched(self, call: Call) -> StreamDoc:
@@ -103,3 +120,19 @@ class WatchRoutes:
     async def watch_renew(self, call: Call) -> Answer:
         await self._watched(call)
         return Answer(await self._watch.renew(call.path("playback"), call.body.playback_token))
+
+    async def oembed(self, call: Call) -> Answer:
+        """The statuses are those of the specification: 404 for an address that is not ours, 401 for what is
+        not public, 501 for XML."""
+        asked: OembedQuery = call.query
+        if asked.format != "json":
+            raise NotOffered("The answer is made as JSON alone; ask with format=json.")
+        playback = playback_of(asked.url, self._settings.base_url)
+        if playback is None:
+            raise NotFound("This is no watch page of this installation.")
+        stream = await self._rights.stream(playback)
+        if not await self._rights.is_served(stream):
+            raise NotFound("There is no stream at this address.")
+        if stream["visibility"] == "signed":
+            raise Unauthenticated("This stream is not public.")
+        return Answer(oembed(stream, self._settings.base_url, asked.maxwidth, asked.maxheight))

@@ -78,6 +78,23 @@ class WatchedRecording(AnswerModel):
     poster: str
 
 
+class Oembed(AnswerModel):
+    """oembed.com. The thumbnail's size is the largest that it has."""
+
+    version: Literal["1.0"]
+    type: Literal["video"]
+    title: str
+    author_name: str
+    provider_url: str
+    cache_age: int
+    thumbnail_url: str
+    thumbnail_width: int
+    thumbnail_height: int
+    html: str
+    width: int
+    height: int
+
+
 class Person(AnswerModel):
     id: str
     name: str

@@ -115,6 +115,9 @@ class WatchSessions:
         self._rights = rights
         self._devices = GuestDevices(vault)
 
+    def view(self, stream: StreamDoc) -> dict[str, Any]:
+        return stream_view(stream, now_ms())
+
     async def about(self, stream: StreamDoc) -> dict[str, Any]:
         """What viewers may know. After a broadcast its recording is named if it is public; a signed one needs
         a token of its own."""
@@ -172,7 +175,7 @@ class WatchSessions:
         answer: dict[str, Any] = {
             **self._played(playback, stream["app"], sid, viewer, rights),
             "channel": stream["channel"],
-            "stream": stream_view(stream, now_ms()),
+            "stream": self.view(stream),
             "part_s": self._settings.part_s,
             "user_token": None,
             "user": None,
@@ -238,7 +241,9 @@ class WatchSessions:
         claims = await self._user(stream["app"], token)
         return (
             claims
-            if claims is not None and not claims.guest and claims.channel in (None, stream["channel"])
+            if claims is not None
+            and not (claims.guest or claims.overlay)
+            and claims.channel in (None, stream["channel"])
             else None
         )
 

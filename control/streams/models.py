@@ -33,6 +33,7 @@ class Stream(AnswerModel):
     links: list[StreamLink]
     schedule: list[Planned] = Field(description="Announced broadcasts, the next one first.")
     clips: bool = Field(description="Viewers may make clips.")
+    overlay: bool = Field(description="There is a link for overlays.")
     trouble: str | None = Field(
         description="Why nothing could be made of the newest publish; null when it was well."
     )

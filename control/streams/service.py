@@ -20,7 +20,7 @@ from weir.foundation.audit import Audit, By
 from weir.foundation.clock import format_time, monotonic, now_ms, rfc3339
 from weir.foundation.documents import Store
 from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded, Stale, Unavailable
-from weir.foundation.events import DirectoryChanged, Event, MediaFailed, Playable
+from weir.foundation.events import DirectoryChanged, Event, MediaFailed, Playable, Revoked
 from weir.foundation.ids import body, new_id, new_secret
 from weir.foundation.ingest_client import SHARED_S, IngestClient
 from weir.foundation.redis.bus import Bus, Relay
@@ -76,6 +76,7 @@ def public_view(stream: StreamDoc) -> dict[str, Any]:
         "trouble": stream.get("trouble"),
         "sound_alone": stream.get("sound_alone", False),
         "live_since": format_time(stream.get("live_since")),
+        "overlay": stream.get("overlay") is not None,
         "created": rfc3339(stream["created"]),
     }
 
@@ -182,6 +183,15 @@ class Streams:
                 raise Conflict("This stream is on air; end it first.")
         await handle.delete(BROADCASTS, {"stream": stream["id"]})
         await self._changed(stream)
+        await self._end_overlays(stream)
+
+    async def _end_overlays(self, stream: StreamDoc) -> None:
+        """Ends their connections. If this is lost, they end with their tokens: none is renewed any more."""
+        overlay = stream.get("overlay")
+        if overlay is not None:
+            ended = Revoked(app=stream["app"], kind="key", subject=overlay, before=now_ms() + 1000)
+            with contextlib.suppress(Unavailable):
+                await self._bus.publish(ended)
 
     async def get(self, app: str, stream_id: str) -> StreamDoc:
         """Errors: NotFound, for another app's stream too."""

@@ -38,7 +38,7 @@ from realtime.protocol.redaction import public
 from realtime.rules.commands import allowed, parse
 from realtime.rules.moderation_actions import NO_MORE, Barred, holds, public_action
 from realtime.rules.permissions import NO_RATE, RANK, Rate, check_role, may_send
-from realtime.viewers import ViewerCounter
+from realtime.viewers import Count, ViewerCounter
 from weir.foundation.audit import By
 from weir.foundation.clock import monotonic, now_ms, now_s
 from weir.foundation.errors import (
@@ -127,11 +127,7 @@ class Chat:
         """The answer, and whether it reaches the newest entry."""
         channel = request.channel
         standing = await self._admit(member, channel)
-        rules, count, _ = await asyncio.gather(
-            self._log.rules(channel),
-            self._viewer_counter.enter(channel, member.joined[channel], member.socket),
-            self._presence.enter(channel, member.user.sub, member.socket),
-        )
+        rules, count = await asyncio.gather(self._log.rules(channel), self._counted(member, channel))
         answer = {
             "ok": True,
             "role": standing.role,
@@ -187,6 +183,16 @@ class Chat:
             "recovered": False,
             "messages": shown,
         }, True
+
+    async def _counted(self, member: Client, channel: str) -> Count:
+        """Lists the member as present and counts it as a viewer; an overlay is neither."""
+        if member.user.overlay:
+            return await self._viewer_counter.count(channel)
+        count, _ = await asyncio.gather(
+            self._viewer_counter.enter(channel, member.joined[channel], member.socket),
+            self._presence.enter(channel, member.user.sub, member.socket),
+        )
+        return count
 
     async def _pinned(self, followed: Followed, message: str) -> bytes | None:
         """The pinned message, which may be older than the snapshot; looked up once by this node."""
@@ -428,7 +434,7 @@ class Chat:
             self._users.standing(channel, member.user.sub, member.token_role(channel), member.barred),
             self._bans.check_member(member),
         )
-        if channel not in member.noted:
+        if channel not in member.noted and not member.user.overlay:
             await self._note(member, channel)
             member.noted.add(channel)
         if self.roster.changes(channel) == before and self.roster.has(member, channel):
@@ -528,6 +534,8 @@ class Chat:
         followed = self._follower.get(channel)
         if followed is not None:
             self._follower.close(followed)
+        if member.user.overlay:
+            return
         try:
             await asyncio.gather(
                 self._viewer_counter.leave(channel, session, member.socket),

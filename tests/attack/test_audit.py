@@ -17,6 +17,7 @@ SILENT = {
     "POST /v1/auth/refresh": "the sign-in that it prolongs has its entry",
     "POST /v1/auth/password/forgot": "the entry is that of the new password",
     "POST /v1/watch/{playback}/session": "an anonymous viewer's, counted in usage",
+    "POST /v1/overlay-sessions": "a page that reads; the making of its link has its entry",
     "POST /v1/watch/{playback}/renew": "the same viewer's",
     "POST /v1/apps/{app}/session": "the sign-in has its entry, and every act under it",
     "POST /v1/channels/{channel}/messages": "the channel's log is its record",
@@ -101,6 +102,8 @@ def acts(target: Target) -> Acts:
     do("POST /v1/revocations", "access.revoked", {"user": "ann"})
     do("POST /v1/bans", "ban.added", {"user": "mallory"})
     do("DELETE /v1/bans/{user}", "ban.lifted", user="mallory")
+    do("POST /v1/streams/{stream}/overlay", "stream.overlay_made", stream=stream)
+    do("DELETE /v1/streams/{stream}/overlay", "stream.overlay_deleted", stream=stream)
     do("DELETE /v1/streams/{stream}", "stream.deleted", stream=stream)
     profile = do("POST /v1/profiles", "profile.created", {"name": "small", "rungs": [{"height": 360}]})["id"]
     do("PATCH /v1/profiles/{profile}", "profile.updated", {"name": "smaller"}, profile=profile)

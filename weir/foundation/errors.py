@@ -14,6 +14,7 @@ Refused
 ├── WrongType       415   the body is not of the kind that is taken here; the code is `invalid`
 ├── Busy            423   another request writes there now; the code is `conflict`, with retry_after
 ├── Damaged         460   not what its checksum says (tus); the code is `invalid`
+├── NotOffered      501   a form of the answer that is not made; the code is `invalid`
 ├── Unavailable     503   a part is down or being rebuilt; try again
 ├── PartnerFailed   502   another system that was called on the caller's behalf failed
 ├── PartnerSilent   504   the same, without an answer in time
@@ -124,6 +125,10 @@ class Busy(Refused):
 
 class Damaged(Refused):
     status, code = 460, "invalid"
+
+
+class NotOffered(Refused):
+    status, code = 501, "invalid"
 
 
 class Unavailable(Refused):

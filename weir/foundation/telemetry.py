@@ -19,7 +19,8 @@ _SECRETS = re.compile(
     rf"|(?<={_ID}_{_ID}_)[0-9A-Za-z]{{16,}}"  # the secret part of a stream key
     rf"|(?<=ses_{_ID}\.)\d+\.[0-9A-Za-z]{{16,}}"  # a refresh token
     r"|(?<=weir_sk_)[\w]{20,}|(?<=whsec_)[\w+/=]{16,}"
-    r"|(?<=secret=)[^&\s\"']+|(?<=setup=)\w+|(?<=reset=)\w{16,}|(?<=verify=)\w{16,}|(?<=invitation=)\w{16,}|(?<=(?i:bearer) )[^\s\"',]{16,}"
+    r"|(?<=secret=)[^&\s\"']+|(?<=token=)[^&\s\"']{16,}|"
+    r"(?<=setup=)\w+|(?<=reset=)\w{16,}|(?<=verify=)\w{16,}|(?<=invitation=)\w{16,}|(?<=(?i:bearer) )[^\s\"',]{16,}"
 )
 
 

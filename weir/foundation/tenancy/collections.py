@@ -126,7 +126,8 @@ class PlannedDoc(TypedDict):
 class StreamDoc(TypedDict):
     """A stream: what its owner sets (absent: as the installation has it), and its state, which changes by
     compare-and-set on `transition`. `began` and `live_since` are of the present broadcast, `ended` of the
-    last one; `metered` is the mark of the publish minutes."""
+    last one; `metered` is the mark of the publish minutes. `overlay` names the present link of its overlays
+    (foundation.tenancy.directory), `overlay_hash` is of the key in it."""
 
     id: str
     playback: str
@@ -156,6 +157,8 @@ class StreamDoc(TypedDict):
     links: NotRequired[list[StreamLinkDoc]]
     schedule: NotRequired[list[PlannedDoc]]
     clips: NotRequired[bool]
+    overlay: NotRequired[str | None]
+    overlay_hash: NotRequired[str | None]
     revision: NotRequired[int]
     broadcast: NotRequired[str]
     generation: NotRequired[int]

@@ -35,6 +35,8 @@ REMEMBERED_MS = (LONGEST_TOKEN_S + 2 * LEEWAY_S) * 1000
 
 CACHE_S = 4.0
 CACHE_ENTRIES = 20_000
+OVERLAY = "ovl_"
+"""What the name of an overlay's link begins with: `ovl_<stream's id without prefix>.<a turn>`."""
 ON_AIR = ("starting", "live", "interrupted")
 
 
@@ -149,12 +151,16 @@ class Directory:
         return SigningKey(doc["app"], doc["algorithm"], key, scopes, expires // 1000 if expires else None)
 
     async def still_valid(self, by: str, app: str, issued_s: float) -> bool:
-        """False when what this credential made by then is void: the key was revoked; the member was removed
+        """False when what this credential made by then is void: the key was revoked; the overlay's link was
+        replaced or deleted, or its stream was; the member was removed
         or got another role; the account got a new password. An expired key makes nothing more, and what it
         made stays valid."""
         if by.startswith("key_"):
             doc = await self.credential(by)
             return doc is not None and doc["app"] == app and not doc.get("revoked")
+        if by.startswith(OVERLAY):
+            stream = await self.stream(f"str_{by.removeprefix(OVERLAY).partition('.')[0]}")
+            return stream is not None and stream["app"] == app and stream.get("overlay") == by
         account = await self.account(by)
         if account is not None and issued_s * 1000 < account.get("void", 0):
             return False

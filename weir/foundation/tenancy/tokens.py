@@ -78,7 +78,8 @@ class UserClaims(Claims):
     """A viewer or moderator: `roles` maps channel id to channel role. With `channel` the token is for that
     channel alone; `guest` is a person to whom the watch page gave an id; `uid` is the app's own user whose
     playback token admitted that guest, `device` the browser's device id (foundation.tenancy.guest_devices).
-    `staff`: a moderator of a channel may ban in all channels of the app."""
+    `staff`: a moderator of a channel may ban in all channels of the app. `overlay`: a picture for OBS,
+    which reads the channel and is nobody in it; only Weir's own tokens may say so."""
 
     sub: str = Field(pattern=USER_ID)
     app: str
@@ -93,6 +94,7 @@ class UserClaims(Claims):
     guest: bool = False
     device: str | None = Field(None, pattern=DEVICE)
     staff: bool = False
+    overlay: bool = False
 
 
 class PlaybackClaims(Claims):
@@ -325,7 +327,9 @@ def _of_customer(
         )
         payload = {**payload, "sid": derived_id("ses", *viewer)}
     ours = (
-        ("by", "until", "guest") if audience == "weir:playback" else ("by", "until", "guest", "uid", "device")
+        ("by", "until", "guest")
+        if audience == "weir:playback"
+        else ("by", "until", "guest", "uid", "device", "overlay")
     )
     return {name: value for name, value in payload.items() if name not in ours}
 
