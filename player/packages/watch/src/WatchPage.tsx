@@ -5,8 +5,8 @@ import { countText, dateText, viewersText, waitingText } from '@weir/client/form
 import type { Watching } from '@weir/client/watchSession.ts';
 import { Glyph } from '@weir/ui/icons.tsx';
 import { Player } from '@weir/ui/Player.tsx';
-import { Chat } from './Chat';
-import { ChatDisabled } from './ChatDisabled';
+import { Chat } from './chat/Chat';
+import { ChatDisabled } from './chat/ChatDisabled';
 import { StreamBadge } from './StreamBadge';
 
 /** Picture, title and chat: side by side where there is room, below each other on phones. */
