@@ -3,9 +3,9 @@ import { useLingui } from '@lingui/react/macro';
 import { fetched } from '@weir/client/fetched.ts';
 import { useStore } from '@weir/client/observable.ts';
 import type { Watching } from '@weir/client/watchSession.ts';
-import { ChatDisabled } from './ChatDisabled';
+import { ChatDisabled } from './chat/ChatDisabled';
 
-const Chat = lazy(async () => ({ default: (await fetched(() => import('./Chat'))).Chat }));
+const Chat = lazy(async () => ({ default: (await fetched(() => import('./chat/Chat'))).Chat }));
 
 /** The chat's place, which is the same before its code has come. */
 export function ChatSlot({ watching }: { watching: Watching }) {
