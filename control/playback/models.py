@@ -9,6 +9,13 @@ from control.models import AnswerModel, Planned, StreamLink
 WatchState = Literal["idle", "starting", "live", "interrupted", "recorded"]
 
 
+class FollowWays(AnswerModel):
+    """How a visitor may be told when the stream begins."""
+
+    email: bool
+    push: bool
+
+
 class Watched(AnswerModel):
     """Of a recording the title and the description are its own, where it has them."""
 
@@ -28,6 +35,7 @@ class Watched(AnswerModel):
         description="Where its picture is, if there is one; of a signed stream with `?token=`."
     )
     duration_s: float | None = Field(description="Of a recording.")
+    follow: FollowWays
     state: WatchState
     visibility: Literal["public", "signed"]
     live_since: str | None
@@ -62,6 +70,7 @@ class WatchedStream(AnswerModel):
         description="Where its picture is, if there is one; of a signed stream with `?token=`."
     )
     duration_s: float | None = Field(description="Of a recording.")
+    follow: FollowWays | None
     state: WatchState | None
     visibility: Literal["public", "signed"]
     live_since: str | None

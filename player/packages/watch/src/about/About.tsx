@@ -16,7 +16,7 @@ interface Props {
 
 /** What there is to read about the stream, and its past broadcasts. */
 export function About({ watching, stream }: Props) {
-  const of = stream.of ?? null;
+  const { of } = stream;
   return (
     <>
       {of !== null && (
