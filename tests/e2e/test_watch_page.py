@@ -1,6 +1,8 @@
 """What surrounds the picture in the watch page, and what viewers do with the player: one stream off air, on
 air, and afterwards."""
 
+import asyncio
+import base64
 import json
 import re
 import time
@@ -9,9 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import Browser, Page
 
+from tests.control.followers.test_mails import Server
 from tests.e2e.browsing import OUTPUT, VIDEO
+from tests.e2e.chatting import Crowd
 from tests.e2e.conftest import SMALL, Show
 from tests.support.running_stack import RunningStack
 from tests.support.servers import wait_until
@@ -30,8 +36,8 @@ HOUR_MS = 3_600_000
 class Stage:
     """A stack with one stream, its owner, and pages of it. `failures` are what went wrong in pages."""
 
-    def __init__(self, show: Show, browser: Browser) -> None:
-        self.show, self.browser, self.failures = show, browser, list[str]()
+    def __init__(self, show: Show, browser: Browser, mails: Server) -> None:
+        self.show, self.browser, self.mails, self.failures = show, browser, mails, list[str]()
         self.member = show.member()
         self.stream = show.stack.ask("GET", "/v1/streams", headers=self.member)[1]["data"][0]["id"]
 
@@ -58,9 +64,21 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(browser: Browser) -> Iterator[Stage]:
-    stack = RunningStack(**{**SMALL, "LADDER": "[360,240]", "RECONNECT_GRACE_S": 1}).start()
-    stage = Stage(Show(stack), browser)
+def mails() -> Iterator[Server]:
+    """A mail server with the manners of a good one."""
+    crowd, server = Crowd(), Server(bad=False)
+    listening = crowd.run(asyncio.start_server(server.serve, "127.0.0.1", 0))
+    server.port = listening.sockets[0].getsockname()[1]
+    yield server
+    listening.close()
+    crowd.close()
+
+
+@pytest.fixture(scope="module")
+def stage(browser: Browser, mails: Server) -> Iterator[Stage]:
+    own = {"LADDER": "[360,240]", "RECONNECT_GRACE_S": 1, "SMTP_URL": f"smtp://127.0.0.1:{mails.port}"}
+    stack = RunningStack(**{**SMALL, **own}).start()
+    stage = Stage(Show(stack), browser, mails)
     yield stage
     stack.remove()
     assert stage.failures == []
@@ -82,6 +100,13 @@ def recorded(on_air: Stage) -> str:
     found = f"/v1/watch/{on_air.show.playback}/recordings"
     wait_until(lambda: on_air.show.stack.get(found)[1]["data"] != [], "the recording", 40)
     return on_air.recording()
+
+
+def browser_keys() -> tuple[str, str]:
+    """Public key and secret of a push subscription, as a browser makes them."""
+    point = ec.generate_private_key(ec.SECP256R1()).public_key()
+    raw = point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    return tuple(base64.urlsafe_b64encode(one).rstrip(b"=").decode() for one in (raw, bytes(16)))  # type: ignore[return-value]
 
 
 def played(page: Page) -> float:
@@ -215,6 +240,43 @@ def test_language_and_theme_are_kept(stage: Stage) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     look(page, "arabic")
     page.context.close()
+
+
+def test_following_says_what_the_server_answered(stage: Stage) -> None:
+    """By e-mail a mail asks first; a browser's notifications begin and end; who has forbidden them reads so."""
+    public, secret = browser_keys()
+    subscribed = """
+    PushManager.prototype.subscribe = async function (options) {
+      window.asked = options;
+      return { toJSON: () => ({ endpoint: 'https://push.example/one', keys: { p256dh: 'PUBLIC', auth: 'SECRET' } }) };
+    };
+    """.replace("PUBLIC", public).replace("SECRET", secret)  # the push service is the outside world
+    page = stage.open(script=subscribed, permissions=["notifications"])
+    page.click("[data-testid=follow]")
+    page.fill("[data-testid=follow-email]", "ann@weir.example")
+    page.click("[data-testid=follow-send]")
+    page.wait_for_selector("[data-testid=follow-said][data-good=true] >> text=Check your e-mail")
+    wait_until(lambda: stage.mails.taken == ["ann@weir.example"], "the mail")
+    page.click("[data-testid=follow-push]")
+    page.wait_for_selector("[data-testid=follow-said][data-good=true] >> text=notification")
+    assert page.evaluate("window.asked.userVisibleOnly")
+    assert page.evaluate("navigator.serviceWorker.getRegistration().then((one) => one.scope)").endswith("/")
+    listed = f"/v1/streams/{stage.stream}/followers"
+
+    def kinds() -> list[str]:
+        return [one["kind"] for one in stage.show.stack.ask("GET", listed, headers=stage.member)[1]["data"]]
+
+    assert sorted(kinds()) == ["email", "push"]
+    look(page, "follow")
+    page.get_by_role("button", name="Stop notifications").click()
+    page.wait_for_selector("[data-testid=follow-said][data-good=true] >> text=no more notifications")
+    assert kinds() == ["email"]
+    page.context.close()
+    refused = stage.open(script="Notification.requestPermission = async () => 'denied';")
+    refused.click("[data-testid=follow]")
+    refused.click("[data-testid=follow-push]")
+    refused.wait_for_selector("[data-good=false] >> text=does not allow notifications")
+    refused.context.close()
 
 
 # -- on air

@@ -14,13 +14,13 @@ export interface Stream {
   visibility: 'public' | 'signed';
   description: string;
   category: string;
-  tags: readonly string[];
+  tags: string[];
   /** Who streams. */
   streamer: string;
   avatar: string;
-  links: readonly StreamLink[];
+  links: StreamLink[];
   /** What is announced and still to come, the next one first. */
-  schedule: readonly Planned[];
+  schedule: Planned[];
   /** A path; there may be no picture behind it. */
   poster: string;
   /** Of a recording. */
