@@ -189,7 +189,7 @@ def test_hostile_texts_stay_texts(stage: Stage) -> None:
             tags=tags, links=[{"label": one[:40].strip(), "url": f"https://a.example/{at}"} for one in chunk[:8]],
         )  # fmt: skip
         page.evaluate("window.dispatchEvent(new Event('online'))")  # what makes the page ask at once
-        page.wait_for_function("at => document.title.startsWith(`${at} `)", arg=at)
+        wait_until(lambda at=at: page.title().startswith(f"{at} "), "the new title")
     state = page.evaluate("[window.owned ?? null, window.reports, document.title]")
     assert state[:2] == [None, []]
     assert page.evaluate(
@@ -234,7 +234,7 @@ def test_language_and_theme_are_kept(stage: Stage) -> None:
     page = stage.open(color_scheme="light")
     page.select_option("[data-testid=theme]", "dark")
     page.select_option("[data-testid=language]", "ar")
-    page.wait_for_function("document.documentElement.dir === 'rtl'")
+    wait_until(lambda: page.evaluate("document.documentElement.dir === 'rtl'"), "the page")
     page.wait_for_selector("[data-testid=language]")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -321,7 +321,7 @@ def test_theatre_and_full_screen(on_air: Stage) -> None:
     assert page.evaluate(width) == 1440
     look(page, "theatre")
     page.keyboard.press("f")
-    page.wait_for_function("document.fullscreenElement !== null")
+    wait_until(lambda: page.evaluate("document.fullscreenElement !== null"), "the page")
     assert not page.locator("[data-testid=chat-input]").is_visible()
     page.mouse.move(500, 400)
     page.get_by_role("button", name="Show the chat").click()
@@ -408,7 +408,7 @@ def test_a_page_in_the_background_returns_to_the_present(on_air: Stage) -> None:
     until_played(page, 1)
     page.evaluate("leave(true)")
     page.eval_on_selector(VIDEO, "video => video.pause()")
-    page.wait_for_function("document.querySelector('.live').dataset.live === 'false'")
+    wait_until(lambda: page.evaluate("document.querySelector('.live').dataset.live === 'false'"), "the page")
     time.sleep(3)  # what is missed meanwhile
     stood = played(page)
     page.evaluate("leave(false)")
@@ -425,11 +425,8 @@ def test_a_machine_that_slept_has_a_fresh_session(on_air: Stage) -> None:
     """Hours later on its clock: new rights are asked for and the picture is that of now."""
     page = on_air.open(clock=True)
     until_played(page, 1)
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.clock.fast_forward("03:00:00")
-    wait_until(lambda: any(url.endswith("/renew") for url in asked), "new rights")
-    wait_until(lambda: any("master.m3u8" in url for url in asked), "a source taken up anew")
+    with page.expect_request("**/renew"), page.expect_request("**/master.m3u8"):
+        page.clock.fast_forward("03:00:00")
     wait_until(
         lambda: page.eval_on_selector(VIDEO, "video => video.readyState > 2 && !video.paused"), "the picture"
     )
