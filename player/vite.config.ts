@@ -2,6 +2,7 @@ import babel from '@rolldown/plugin-babel';
 import tailwind from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
+import { emoji } from './build/emoji';
 import { messages } from './build/messages';
 
 export default defineConfig({
@@ -10,6 +11,7 @@ export default defineConfig({
     babel({ include: [/packages\/[a-z]+\/src\/.*\.tsx?$/], plugins: ['@lingui/babel-plugin-lingui-macro'] }),
     tailwind(),
     messages(import.meta.dirname),
+    emoji(import.meta.dirname),
   ],
   test: { setupFiles: ['./build/testLanguage.ts'] },
   build: {

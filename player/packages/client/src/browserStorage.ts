@@ -1,5 +1,5 @@
 /** What this browser keeps between visits. Storage may be closed to us (private windows, embedding); then nothing is kept. */
-type Item = 'user' | 'device' | 'name' | 'volume' | 'language' | 'theme' | 'quality' | 'saving' | 'theatre';
+type Item = 'user' | 'device' | 'name' | 'volume' | 'language' | 'theme' | 'quality' | 'saving' | 'theatre' | 'chat';
 
 export function recall(item: Item): string | null {
   try {
