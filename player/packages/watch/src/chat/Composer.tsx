@@ -65,7 +65,7 @@ export function Composer({ chat, line, closedBecause, hold, rule, answered, onAn
       <div className="composer-row">
         <Suggestions {...suggested} />
         <div className="composer-field">
-          <textarea id="chat-field" ref={field} {...suggested.field} dir="auto" autoComplete="off" data-testid="chat-input" rows={1} value={text} placeholder={placeholderFor(closed, barred)} aria-label={t`Message`} disabled={barred} onChange={(event) => change(event.target.value, event.target.selectionStart)} onSelect={(event) => moved(event.currentTarget)} onKeyDown={onKeyDown} />
+          <textarea id="chat-field" ref={field} {...suggested.field} dir={text === '' ? undefined : 'auto'} autoComplete="off" data-testid="chat-input" rows={1} value={text} placeholder={placeholderFor(closed, barred)} aria-label={t`Message`} disabled={barred} onChange={(event) => change(event.target.value, event.target.selectionStart)} onSelect={(event) => moved(event.currentTarget)} onKeyDown={onKeyDown} />
           {!barred && <Emoji onPick={insert} />}
         </div>
         <button type="submit" className="send" data-testid="chat-send" aria-label={t`Send`} title={t`Send`} disabled={!ready}>

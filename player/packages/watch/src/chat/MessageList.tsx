@@ -9,6 +9,9 @@ import { MessageMenu, type MenuPlace } from './Menu';
 import { useHeldScroll } from './scroll';
 import { useTitleCount } from './titleCount';
 
+/** Fewer are all there are. */
+const FIRST_PAGE = 50;
+
 interface Props {
   closed: boolean;
   /** The message to go to, with a number that is new for each wish. */
@@ -64,8 +67,9 @@ function None({ closed }: { closed: boolean }) {
 function Older({ show }: { show: boolean }) {
   const { chat } = useScope();
   const older = usePick(chat.view, ({ older: state }) => state);
+  const many = usePick(chat.view, ({ log }) => log.messages.length >= FIRST_PAGE);
   if (older === 'loading') return <p className="older" role="status"><Trans>Loading earlier messages …</Trans></p>;
-  if (!show || older !== 'idle') return null;
+  if (!show || !many || older !== 'idle') return null;
   return <button type="button" className="older quiet-button" data-testid="older" onClick={() => void chat.history.load()}><Trans>Earlier messages</Trans></button>;
 }
 

@@ -57,7 +57,7 @@ function NoModerator() {
 function Tabs({ tab, chat, onChoose }: { tab: Tab; chat: ChatClient; onChoose: (tab: Tab) => void }) {
   const { t } = useLingui();
   const waiting = usePick(chat.moderator.view, ({ held }) => held?.length ?? 0);
-  const words: Record<Tab, string> = { chat: t`Chat`, queue: waiting > 0 ? t`Queue (${waiting})` : t`Queue`, people: t`People and modes` };
+  const words: Record<Tab, string> = { chat: t`Chat`, queue: waiting > 0 ? t`Queue (${waiting})` : t`Queue`, people: t`People` };
   const onKeyDown = (event: KeyboardEvent) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (step === undefined) return;
