@@ -2,7 +2,7 @@
 weir.foundation.tenancy.collections. Times are milliseconds.
 """
 
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from control.inbound.store import COLLECTIONS as OF_INBOUND
 from control.webhooks.documents import COLLECTIONS as OF_WEBHOOKS
@@ -125,6 +125,50 @@ class IntegrationDoc(TypedDict):
     app: NotRequired[str]
 
 
+class FollowerDoc(TypedDict):
+    """Who wants to know when a stream begins. `sealed`: the e-mail address, or a browser's push subscription
+    as JSON, bound to `id`; `hash` is of either with the stream. `due`: when its confirmation is to be mailed,
+    None when nothing is; `tried` counts. `mailed`: when it was. `expires`: a follower that is no longer
+    wanted is kept until then without its address, so that a mail a day stays the most. `notified`: the
+    newest broadcast that it was told of; `refused` counts refusals in a row."""
+
+    id: str
+    stream: str
+    kind: Literal["email", "push"]
+    state: Literal["pending", "confirmed", "left"]
+    hash: str
+    sealed: str
+    created: int
+    asked: int
+    app: NotRequired[str]
+    due: NotRequired[int | None]
+    tried: NotRequired[int]
+    mailed: NotRequired[int | None]
+    confirmed: NotRequired[int | None]
+    expires: NotRequired[int | None]
+    notified: NotRequired[str | None]
+    refused: NotRequired[int]
+
+
+class NoticeDoc(TypedDict):
+    """The followers of a stream are being told of a broadcast. `next`: when it goes on, None when it is over;
+    `cursor`: where in their list; `again`: some could not be told in this round. `stuck` counts tries in
+    which nobody could be."""
+
+    id: str
+    stream: str
+    broadcast: str
+    kind: Literal["email", "push"]
+    at: int
+    next: int | None
+    round: int
+    stuck: int
+    again: bool
+    cursor: str | None
+    sent: int
+    app: NotRequired[str]
+
+
 LINKS = Collection[LinkDoc](
     "links",
     {"account": "str", "purpose": "str", "expires": "int"},
@@ -166,6 +210,32 @@ INTEGRATIONS = Collection[IntegrationDoc](
     {"kind": "str", "environment": "str", "created": "int", "revision": "int"},
     (Index(("app", "created")),),
 )
+FOLLOWERS = Collection[FollowerDoc](
+    "followers",
+    {
+        "stream": "str",
+        "kind": "str",
+        "state": "str",
+        "hash": "str",
+        "created": "int",
+        "due": "int",
+        "expires": "int",
+    },
+    (
+        Index(("hash",), unique=True),
+        Index(("app", "stream", "created")),
+        Index(("app", "stream", "state", "created")),
+        Index(("app", "state")),
+        Index(("stream", "kind", "state")),
+        Index(("due",)),
+        Index(("expires",)),
+    ),
+)
+NOTICES = Collection[NoticeDoc](
+    "notices",
+    {"stream": "str", "broadcast": "str", "kind": "str", "at": "int", "next": "int"},
+    (Index(("kind", "next")), Index(("app", "stream", "at")), Index(("at",))),
+)
 COLLECTIONS: tuple[Collection[Any], ...] = (
     LINKS,
     INSTALLATION,
@@ -174,6 +244,8 @@ COLLECTIONS: tuple[Collection[Any], ...] = (
     BROADCASTS,
     USAGE,
     INTEGRATIONS,
+    FOLLOWERS,
+    NOTICES,
     REPEATS,
     USED_UP,
     *OF_INBOUND,
@@ -186,6 +258,8 @@ OF_AN_APP: tuple[Collection[Any], ...] = (
     BROADCASTS,
     USAGE,
     INTEGRATIONS,
+    FOLLOWERS,
+    NOTICES,
     REVOCATIONS,
     USED_UP,
     *OF_INBOUND,

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from control.accounts.api import AccountRoutes
+from control.accounts.mail import MailLimit, open_sender
 from control.accounts.service import Accounts
 from control.apps.api import AppRoutes
 from control.apps.api_keys import ApiKeys
@@ -17,6 +18,12 @@ from control.apps.before_message import BeforeMessageRoutes
 from control.apps.operator_api import OperatorRoutes
 from control.apps.service import Apps
 from control.apps.teams import Teams
+from control.followers.api import FollowerRoutes
+from control.followers.links import FollowerLinks
+from control.followers.mails import FollowerMails
+from control.followers.notices import Notices
+from control.followers.push import PushMessages
+from control.followers.service import Followers
 from control.inbound.api import SourceRoutes
 from control.inbound.counts import InboundCounts
 from control.inbound.evaluator import MappingEvaluator
@@ -206,9 +213,31 @@ class ControlRoom:
         self._webhooks = build_webhooks(services, kinds)
         rights = PlaybackRights(services.tokens, services.directory)
         self._heads = PageHeads(self._secret, rights, settings=services.settings)
+        self._mail = open_sender(services.settings, services.settings.follower_mails_per_s)
+        links = FollowerLinks(services.vault, services.settings.base_url)
+        mails = FollowerMails(self._mail, links, settings=services.settings, vault=services.vault)
+        push = PushMessages(vault=services.vault, egress=services.egress, settings=services.settings)
+        self._followers = Followers(
+            self._audit,
+            rights,
+            mails,
+            MailLimit(services.redis),
+            links,
+            vault=services.vault,
+            store=services.store,
+            egress=services.egress,
+            quotas=services.quotas,
+        )
+        self._notices = Notices(
+            {"push": push, **({"email": mails} if mails.delivers else {})},
+            rights,
+            mails_per_s=services.settings.follower_mails_per_s,
+            store=services.store,
+        )
         watch = WatchSessions(
             seats,
             rights,
+            mails.delivers,
             settings=services.settings,
             vault=services.vault,
             tokens=services.tokens,
@@ -263,6 +292,7 @@ class ControlRoom:
                 quotas=services.quotas,
             ).rows(),
             *WatchRoutes(watch, rights, viewers, settings=services.settings).rows(),
+            *FollowerRoutes(self._followers, push, rights, store=services.store).rows(),
             *OverlayRoutes(overlays, viewers, store=services.store, settings=services.settings).rows(),
             *WebhookRoutes(self._webhooks.service, self._webhooks.deliveries, services.vault).rows(),
             *BeforeMessageRoutes(
@@ -312,6 +342,7 @@ class ControlRoom:
     async def _heard(self, event: Event) -> None:
         await self.streams.on_event(event)
         await self._broadcasts.on_event(event)
+        await self._notices.on_event(event)
         await self._audit.on_event(event)
 
     async def start(self) -> None:
@@ -337,6 +368,9 @@ class ControlRoom:
             Job("inbound.forget", 600.0, self._inbound.forget),
             Job("audit.counts", 20.0, self._audit.write_counts),
             Job("audit.forget", 86_400.0, self._audit.forget_old),
+            Job("followers.ask", 1.0, self._followers.ask_more),
+            Job("followers.forget", 3600.0, self._followers.forget),
+            *self._notices.jobs(),
             Job("webhooks.forget", 3600.0, self._webhooks.forget_old),
             Job("webhooks.file", 2.0, self._webhooks.file.follow),
             queue_metrics.job(self._services.bus, self._services.relay),

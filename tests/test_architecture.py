@@ -21,6 +21,7 @@ MOST_MODULES = 15
 PUBLIC = {
     "control.accounts": {"caller", "mail", "service"},
     "control.apps": set(),
+    "control.followers": set(),
     "control.inbound": set(),
     "control.integrations": set(),
     "control.overlays": set(),

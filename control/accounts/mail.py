@@ -13,6 +13,8 @@ import os
 import re
 import smtplib
 import ssl
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,6 +31,7 @@ from weir.foundation.redis.scripts import read_script
 from weir.foundation.settings import Settings
 
 TIMEOUT_S = 15
+AT_ONCE = 4
 MOST_MAILS = 3
 WITHIN_MS = 3_600_000
 LONGEST_QUOTED = 60
@@ -41,6 +44,10 @@ def quoted(name: str) -> str:
     """A name that another person has chosen, in the form in which a mail may contain it."""
     said = " ".join(_LINKED.sub(" ", "".join(one for one in name if one.isprintable())).split())
     return f"“{said if len(said) <= LONGEST_QUOTED else said[:LONGEST_QUOTED].rstrip() + '…'}”"
+
+
+Headers = Mapping[str, str]
+NO_HEADERS: Headers = {}
 
 
 class MailLimit:
@@ -60,12 +67,17 @@ class MailLimit:
             raise Unavailable("No mail can be sent at the moment; try again soon.") from error
 
 
+class MailboxRefused(Unavailable):
+    """The server refuses this one address for good (5xx); others may be fine."""
+
+
 class MailSender(Protocol):
-    """`delivers` to people's mailboxes. Errors: Unavailable when the mail was not taken."""
+    """`delivers` to people's mailboxes; `headers` are further ones of the mail. Errors: Unavailable when the
+    mail was not taken, MailboxRefused among them."""
 
     delivers: bool
 
-    async def send(self, to: str, subject: str, text: str) -> None: ...
+    async def send(self, to: str, subject: str, text: str, headers: Headers = NO_HEADERS) -> None: ...
 
 
 class FolderSender:
@@ -74,12 +86,13 @@ class FolderSender:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def send(self, to: str, subject: str, text: str) -> None:
+    async def send(self, to: str, subject: str, text: str, headers: Headers = NO_HEADERS) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._folder / f"{now_ms():015d}-{new_secret(6)}.txt"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(f"To: {to}\nSubject: {subject}\n\n{text}\n")
+            more = "".join(f"{name}: {value}\n" for name, value in headers.items())
+            file.write(f"To: {to}\nSubject: {subject}\n{more}\n{text}\n")
         log.info("mail.written", subject=subject, file=path.name)
 
 
@@ -91,17 +104,26 @@ class SmtpSender:
 
     delivers = True
 
-    def __init__(self, url: str, sender: str, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, url: str, sender: str, timeout_s: float = TIMEOUT_S, at_once: int = AT_ONCE) -> None:
+        """Its threads are its own: a server that hangs holds up nothing else."""
+        self._threads = ThreadPoolExecutor(at_once, "mail")
         self._url = urlsplit(url)
         self._sender = sender
         self._timeout_s = timeout_s
 
-    async def send(self, to: str, subject: str, text: str) -> None:
+    async def send(self, to: str, subject: str, text: str, headers: Headers = NO_HEADERS) -> None:
         message = EmailMessage()
         message["From"], message["To"], message["Subject"] = self._sender, to, " ".join(subject.split())
+        for name, value in headers.items():
+            message[name] = value
         message.set_content(text)
         try:
-            await asyncio.to_thread(self._deliver, message)
+            await asyncio.get_running_loop().run_in_executor(self._threads, self._deliver, message)
+        except smtplib.SMTPRecipientsRefused as error:
+            codes = [code for code, _ in error.recipients.values()]
+            log.warning("mail.refused", error=type(error).__name__)
+            refused = MailboxRefused if all(500 <= code < 600 for code in codes) else Unavailable
+            raise refused("The mail server does not take this address.") from error
         except (OSError, smtplib.SMTPException) as error:
             log.warning("mail.refused", error=type(error).__name__)
             raise Unavailable("The mail could not be sent; try again in a while.") from error
@@ -132,9 +154,10 @@ class SmtpSender:
         return context
 
 
-def open_sender(settings: Settings) -> MailSender:
+def open_sender(settings: Settings, at_once: int = AT_ONCE) -> MailSender:
+    """`at_once`: how many mails may be on their way."""
     return (
-        SmtpSender(settings.smtp_url, settings.mail_from)
+        SmtpSender(settings.smtp_url, settings.mail_from, at_once=at_once)
         if settings.smtp_url
         else FolderSender(settings.data / "mail")
     )

@@ -9,6 +9,13 @@ from control.models import AnswerModel, Planned, StreamLink
 WatchState = Literal["idle", "starting", "live", "interrupted", "recorded"]
 
 
+class FollowWays(AnswerModel):
+    """How a visitor may be told when the stream begins."""
+
+    email: bool
+    push: bool
+
+
 class Watched(AnswerModel):
     """Of a recording the title and the description are its own, where it has them."""
 
@@ -28,12 +35,20 @@ class Watched(AnswerModel):
         description="Where its picture is, if there is one; of a signed stream with `?token=`."
     )
     duration_s: float | None = Field(description="Of a recording.")
+    follow: FollowWays
     state: WatchState
     visibility: Literal["public", "signed"]
     live_since: str | None
     previews: bool | None = None
     ended: str | None = Field(description="When the newest broadcast ended.")
     sound_alone: bool = Field(description="The newest broadcast has no picture of its own.")
+
+
+class RecordedOf(AnswerModel):
+    """The stream that a recording was made of."""
+
+    playback_id: str
+    title: str
 
 
 class WatchedStream(AnswerModel):
@@ -55,6 +70,7 @@ class WatchedStream(AnswerModel):
         description="Where its picture is, if there is one; of a signed stream with `?token=`."
     )
     duration_s: float | None = Field(description="Of a recording.")
+    follow: FollowWays | None
     state: WatchState | None
     visibility: Literal["public", "signed"]
     live_since: str | None
@@ -64,6 +80,7 @@ class WatchedStream(AnswerModel):
     recording: str | None = Field(
         description="After a broadcast of a public stream: the id under which its recording is watched."
     )
+    of: RecordedOf | None = Field(description="Of a recording: its stream, if that is public.")
     viewers: int | None
 
 

@@ -96,6 +96,7 @@ class WatchSessions:
         self,
         seats: ViewerLimit,
         rights: PlaybackRights,
+        mails: bool,
         *,
         settings: Settings,
         vault: Vault,
@@ -105,6 +106,7 @@ class WatchSessions:
         directory: Directory,
         audit: Audit,
     ) -> None:
+        """`mails`: they reach people's mailboxes."""
         self._settings = settings
         self._tokens = tokens
         self._store = store
@@ -113,10 +115,11 @@ class WatchSessions:
         self._audit = audit
         self._viewer_limit = seats
         self._rights = rights
+        self._mails = mails
         self._devices = GuestDevices(vault)
 
     def view(self, stream: StreamDoc) -> dict[str, Any]:
-        return stream_view(stream, now_ms())
+        return {**stream_view(stream, now_ms()), "follow": {"email": self._mails, "push": True}}
 
     async def about(self, stream: StreamDoc) -> dict[str, Any]:
         """What viewers may know. After a broadcast its recording is named if it is public; a signed one needs
@@ -126,9 +129,19 @@ class WatchSessions:
         if recording is not None and not is_public(recording, stream["visibility"] == "public"):
             recording = None
         return {
-            **stream_view(stream, now_ms()),
+            **self.view(stream),
             "recording": recording["id"] if recording is not None else None,
+            "of": await self._of(stream),
         }
+
+    async def _of(self, shown: StreamDoc) -> dict[str, str] | None:
+        """Of a recording the stream that it was made of, unless that is signed or there is none."""
+        if shown["state"] != RECORDED:
+            return None
+        stream = await self._directory.stream(shown["id"])
+        if stream is None or stream["visibility"] != "public":
+            return None
+        return {"playback_id": stream["playback"], "title": stream["title"]}
 
     async def recordings(self, playback: str, token: str, asked: Paging) -> Page[RecordingDoc]:
         """The public recordings of a stream, newest first. Errors: NotFound; Forbidden for a signed stream

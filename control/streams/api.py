@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, Field
 
+from control.collections import FOLLOWERS
 from control.csv_export import as_csv
 from control.models import Viewers
 from control.playback.watch_sessions import WatchSessions
@@ -221,6 +222,9 @@ class StreamRoutes:
         return {
             **views.public_view(stream),
             "viewers": await self._count(stream),
+            "followers": await self._store.app(stream["app"]).count(
+                FOLLOWERS, {"stream": stream["id"], "state": "confirmed"}
+            ),
             "server": settings.publish_url,
             "watch_url": f"{settings.base_url}/watch/{stream['playback']}",
         }

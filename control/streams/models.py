@@ -41,6 +41,7 @@ class Stream(AnswerModel):
     live_since: str | None
     created: str
     viewers: int | None = Field(description="null while the counts can't be read")
+    followers: int = Field(description="Who have confirmed that they want to know when it begins.")
     server: str
     watch_url: str
 

@@ -11,7 +11,7 @@ from typing import Any, TypedDict, cast
 import structlog
 from prometheus_client import Counter, Gauge
 
-from control.collections import BROADCASTS
+from control.collections import BROADCASTS, FOLLOWERS, NOTICES
 from control.models import shown_schedule
 from control.streams import rules
 from control.streams.rules import Publisher, Transition
@@ -181,7 +181,8 @@ class Streams:
                 STREAMS, {"id": stream["id"], "state": "idle"}
             ):
                 raise Conflict("This stream is on air; end it first.")
-        await handle.delete(BROADCASTS, {"stream": stream["id"]})
+        for theirs in (BROADCASTS, FOLLOWERS, NOTICES):
+            await handle.delete(theirs, {"stream": stream["id"]})
         await self._changed(stream)
         await self._end_overlays(stream)
 

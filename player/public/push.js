@@ -1,4 +1,7 @@
-// Shows a notification when a followed stream starts, and opens its page on a click.
+// Shows a notification when a followed stream starts, and opens its page on a click. The words come with the registration, in
+// the reader's language.
+const words = new URL(self.location.href).searchParams;
+
 self.addEventListener('push', (event) => {
   let told = {};
   try {
@@ -6,8 +9,9 @@ self.addEventListener('push', (event) => {
   } catch {
     // a push without a readable text still has to show something
   }
-  const { title = 'A stream has started', body = '', url = '/' } = told;
-  event.waitUntil(self.registration.showNotification(String(title), { body: String(body), data: { url: String(url) }, tag: String(url) }));
+  const title = String(told.title || words.get('untitled') || 'A stream');
+  const url = String(told.url || '/');
+  event.waitUntil(self.registration.showNotification(title, { body: words.get('live') || 'Live now', data: { url }, tag: url }));
 });
 
 self.addEventListener('notificationclick', (event) => {

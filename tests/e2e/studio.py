@@ -9,7 +9,7 @@ from tests.support.running_stack import RunningStack
 
 PASSWORD = "correct horse battery"
 # What extends beyond the page's right edge; code blocks and strips scroll by themselves.
-OUTSIDE_JS = """() => [...document.querySelectorAll('main *, .top *, .sections *')]
+OUTSIDE_JS = """() => [...document.querySelectorAll('main *, .top *')]
     .filter(one => one.checkVisibility() && !one.closest('pre') && one.getBoundingClientRect().right > innerWidth + 0.5)
     .map(one => `${one.tagName}.${one.className} ${one.textContent.slice(0, 40)}`)"""
 
@@ -59,7 +59,9 @@ class Studio:
         return page
 
     def go(self, page: Page, section: str) -> None:
-        page.evaluate("section => { location.hash = section; }", section)
+        """`webhooks`, or `webhooks/whk_…`: without a reload, as a link would."""
+        path = f"/studio/{self.app}/{section}"
+        page.evaluate("path => { history.pushState(null, '', path); }", path)
 
 
 def assert_fits(page: Page, name: str) -> None:

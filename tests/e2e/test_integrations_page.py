@@ -60,7 +60,7 @@ def test_from_the_sandbox_to_production(studio: Studio) -> None:
         page.wait_for_selector("[data-testid=integration-result]:has-text('The test failed.')")
 
         status["now"] = 404
-        one = page.evaluate("location.hash").split("/")[1]
+        one = page.evaluate("location.pathname").split("/")[-1]
         asked = {
             "licensePlate": "XYZ789", "state": "CT", "officerId": "o1",
             "location": {"zoneNumber": "A1", "latitude": 41.0, "longitude": -73.0},

@@ -12,6 +12,7 @@ from tests.support.running_stack import RunningStack
 from tests.support.servers import wait_until
 
 PASSWORD = "correct horse battery"
+SIGNED_IN = "[data-testid=account]"
 
 
 @pytest.fixture
@@ -42,9 +43,9 @@ def test_signing_up_by_the_form(stack: RunningStack, browser: Browser) -> None:
     fill(page, name="Ann", email="ann@weir.example", password="short")
     assert page.locator("h1").inner_text() == "Create an account"
     fill(page, name="Ann", email="ann@weir.example", password=PASSWORD)
-    page.wait_for_selector("[data-testid=sign-out]")
+    page.wait_for_selector(SIGNED_IN)
     page.reload()
-    page.wait_for_selector("[data-testid=sign-out]")
+    page.click(SIGNED_IN)
     page.click("[data-testid=sign-out]")
     page.wait_for_selector("h1:has-text('Sign in')")
     page.reload()
@@ -74,12 +75,25 @@ def test_a_forgotten_password(stack: RunningStack, browser: Browser) -> None:
     page.wait_for_selector("h1:has-text('New password')")
     assert "#" not in page.url
     fill(page, password="another long one")
-    page.wait_for_selector("[data-testid=sign-out]")
+    page.wait_for_selector(SIGNED_IN)
     assert (
         stack.ask("POST", "/v1/auth/login", {"email": "ann@weir.example", "password": "another long one"})[0]
         == 200
     )
     context.close()
+
+
+def first_app(page: Page) -> None:
+    page.fill("input[name=new-app-name]", "My app")
+    page.click("[data-testid=create-app]")
+    page.wait_for_selector("[data-testid=checklist]")
+
+
+def new_stream(page: Page, title: str) -> None:
+    page.click("main >> text=New stream")
+    page.fill("[data-testid=new-stream-title]", title)
+    page.click("[data-testid=create-stream]")
+    page.wait_for_selector("[data-testid=obs-key]")
 
 
 def opened(stack: RunningStack, browser: Browser, email: str) -> Page:
@@ -88,7 +102,7 @@ def opened(stack: RunningStack, browser: Browser, email: str) -> Page:
     page.goto(f"http://127.0.0.1:{stack.http}/studio")
     page.wait_for_selector("h1:has-text('Sign in')")
     fill(page, email=email, password=PASSWORD)
-    page.wait_for_selector("[data-testid=sign-out]")
+    page.wait_for_selector(SIGNED_IN)
     return page
 
 
@@ -100,7 +114,7 @@ def two_accounts(stack: RunningStack, browser: Browser) -> Page:
             == 201
         )
     page = opened(stack, browser, "ann@weir.example")
-    page.click("text=Create the first app")
+    first_app(page)
     return page
 
 
@@ -117,7 +131,7 @@ def test_a_reset_link_is_honoured_by_who_is_signed_in(stack: RunningStack, brows
     page.wait_for_selector("h1:has-text('New password')")
     assert "#" not in page.url
     fill(page, password="another long one")
-    page.wait_for_selector("[data-testid=sign-out]")
+    page.wait_for_selector(SIGNED_IN)
     assert (
         stack.ask("POST", "/v1/auth/login", {"email": "ann@weir.example", "password": "another long one"})[0]
         == 200
@@ -129,10 +143,12 @@ def test_a_deleted_app_is_left(stack: RunningStack, browser: Browser) -> None:
     """Its form goes, the next app comes, and after the last one the invitation to create one."""
     stack.ask("POST", "/v1/auth/register", {"email": "ann@weir.example", "password": PASSWORD})
     page = opened(stack, browser, "ann@weir.example")
-    page.click("text=Create the first app")
-    page.click("nav >> text=App")
-    page.fill("form[aria-label='Delete the app'] input", "My app")
-    page.click("text=Delete for good")
+    first_app(page)
+    page.click("nav >> text=Settings")
+    page.click("[data-testid=delete-app]")
+    assert page.locator("[data-testid=confirm-yes]").is_disabled()
+    page.fill("[data-testid=confirm-typed]", "My app")
+    page.click("[data-testid=confirm-yes]")
     page.wait_for_selector("text=“My app” and its data are being deleted.")
     page.wait_for_selector("text=Create the first app")
     assert page.locator("input[name=app-name]").count() == 0
@@ -178,10 +194,11 @@ def test_an_app_is_run_from_the_studio(stack: RunningStack, browser: Browser) ->
         "the new role",
     )
 
-    page.click("nav >> text=Log")
+    page.click("nav >> text=Audit log")
     page.wait_for_selector("[data-testid=entry]")
     told = page.locator("[data-testid=entry] strong").all_inner_texts()
-    assert {"key.created", "key.revoked", "invitation.created", "member.role"} <= set(told)
+    assert {"A key was created", "A key was revoked", "Somebody was invited"} <= set(told)
+    assert "A member’s role was changed" in told
     with page.expect_download() as saved:
         page.click("nav >> text=Usage")
         page.click("[data-testid=usage-csv]")
@@ -207,31 +224,35 @@ def test_the_studio_fits_phones_and_keeps_what_is_refused(stack: RunningStack, b
     )[1]["id"]
     assert stack.ask("POST", f"/v1/apps/{app}/keys/{key}/rotate", {"overlap_s": 3600}, token)[0] == 201
     page = opened(stack, browser, "ann@weir.example")
-    page.fill("[data-testid=new-stream-title]", "Marathon" * 15)
-    page.click("[data-testid=new-stream]")
-    page.wait_for_selector("[data-testid=stream-item]")
+    new_stream(page, "Marathon" * 15)
+    stream = page.url.split("/")[-1]
     for width, scheme in ((390, "dark"), (320, "light")):
         page.set_viewport_size({"width": width, "height": 780})
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         for section, sign in (
-            ("streams", "[data-testid=obs-key]"),
+            ("home", "[data-testid=checklist]"),
+            ("streams", "[data-testid=stream-item]"),
+            (f"streams/{stream}", "[data-testid=obs-key]"),
+            (f"streams/{stream}/settings", "[data-testid=save-stream]"),
+            ("recordings", "[data-testid=empty]"),
+            ("usage", "[data-testid=usage-csv]"),
             ("keys", "[data-testid=key]"),
-            ("app", "[data-testid=save-app]"),
+            ("settings", "[data-testid=save-app]"),
         ):
-            page.goto(f"http://127.0.0.1:{stack.http}/studio#{section}")
+            page.goto(f"http://127.0.0.1:{stack.http}/studio/{app}/{section}")
             page.wait_for_selector(sign)
             if section == "keys":
                 page.click("[data-testid=revoke-key] >> nth=0")
-            page.screenshot(path=OUTPUT / f"studio-{section}-{width}.png", full_page=True)
+            picture = f"studio-{section.replace('/', '-')}-{width}.png"
+            page.screenshot(path=OUTPUT / picture, full_page=True)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             assert page.evaluate(OUTSIDE_JS) == []
-            nav = page.locator(".sections")
-            assert nav.evaluate("nav => nav.scrollWidth - nav.clientWidth") <= 0, "no section is cut off"
     origins = page.locator("textarea[placeholder='https://example.org']")
     origins.fill("not an origin")
     page.click("[data-testid=save-app]")
     page.wait_for_selector("text=Allowed origins, line 1: ")
     assert origins.input_value() == "not an origin"
+    page.click("[data-testid=open-menu]")
     page.click("nav >> text=Keys")
     page.click("text=Sign tokens with a key pair of your own")
     page.fill("input[name=public-name]", "Mine")
@@ -250,9 +271,8 @@ def test_a_streamer_takes_a_seat_in_the_own_chat(stack: RunningStack, browser: B
     account = {"email": "ann@weir.example", "password": PASSWORD, "name": "Ann"}
     assert stack.ask("POST", "/v1/auth/register", account)[0] == 201
     page = opened(stack, browser, "ann@weir.example")
-    page.click("text=Create the first app")
-    page.fill("[data-testid=new-stream-title]", "My show")
-    page.click("[data-testid=new-stream]")
+    first_app(page)
+    new_stream(page, "My show")
     with page.expect_popup() as popped:
         page.click("[data-testid=take-seat]")
     seat = popped.value
@@ -305,6 +325,8 @@ def test_an_account_is_deleted_after_it_was_typed(stack: RunningStack, browser: 
     page.goto(f"http://127.0.0.1:{stack.http}/studio")
     fill(page, email="ann@weir.example", password=PASSWORD)
     page.click("[data-testid=account]")
+    page.click("[data-testid=to-account]")
+    page.click("[data-testid=to-delete-account]")
     erase = page.locator("[data-testid=delete-account]")
     page.fill("input[name=confirm-password]", PASSWORD)
     page.fill("input[name=confirm-email]", "ben@weir.example")

@@ -28,7 +28,7 @@ class Letters:
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []
 
-    async def send(self, to: str, subject: str, text: str) -> None:
+    async def send(self, to: str, subject: str, text: str, headers: Any = None) -> None:
         self.sent.append((to, text))
 
     async def arrived(self, count: int) -> None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 PlanName = Literal["free", "starter", "pro", "enterprise"]
 Feature = Literal["analytics", "branding"]
-Standing = Literal["streams", "members", "places", "spaces", "devices"]
+Standing = Literal["streams", "members", "places", "spaces", "devices", "followers"]
 """What an app has so many of at one time."""
 
 
@@ -29,6 +29,7 @@ class Plan(BaseModel):
     places: int | None = Field(None, ge=0)
     spaces: int | None = Field(None, ge=0)
     devices: int | None = Field(None, ge=0)
+    followers: int | None = Field(None, ge=0)
     analytics: bool = True
     branding: bool = True
 
@@ -36,15 +37,15 @@ class Plan(BaseModel):
 PLANS: dict[PlanName, Plan] = {
     "free": Plan(
         requests_per_minute=60, requests_per_hour=1000, streams=3, concurrent_viewers=50, publish_minutes=1200, messages=50_000,
-        storage_gb=5, members=3, places=1, spaces=50, devices=5, analytics=False, branding=False,
+        storage_gb=5, members=3, places=1, spaces=50, devices=5, followers=500, analytics=False, branding=False,
     ),
     "starter": Plan(
         requests_per_minute=600, requests_per_hour=20_000, streams=10, concurrent_viewers=500, publish_minutes=6000,
-        messages=500_000, storage_gb=50, members=10, places=5, spaces=500, devices=50, branding=False,
+        messages=500_000, storage_gb=50, members=10, places=5, spaces=500, devices=50, followers=5000, branding=False,
     ),
     "pro": Plan(
         requests_per_minute=3000, streams=100, concurrent_viewers=10_000, publish_minutes=60_000, messages=10_000_000,
-        storage_gb=500, members=50, places=50, spaces=10_000, devices=1000,
+        storage_gb=500, members=50, places=50, spaces=10_000, devices=1000, followers=100_000,
     ),
     "enterprise": Plan(),
 }  # fmt: skip

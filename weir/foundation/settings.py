@@ -371,6 +371,12 @@ class Settings(BaseSettings):
         description="Mail server: smtp://USER:PASSWORD@HOST:587 or smtps://…:465. Default: mails become files in the data folder's `mail`.",
     )
     mail_from: str = Field("weir@localhost", description="Sender of mails.")
+    follower_mails_per_s: int = Field(
+        10,
+        ge=1,
+        le=50,
+        description="Mails a second to the followers of streams that begin, of all apps together; what the mail server lets through.",
+    )
     block_after: int = Field(
         600,
         ge=0,

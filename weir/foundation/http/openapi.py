@@ -163,6 +163,7 @@ TAGS = {
     "events": "What happens in an app, in one order.",
     "webhooks": "Events of an app, delivered to its own servers.",
     "integrations": "Connections to partners: enforcement, payments, meters, accounting, LoRaWAN.",
+    "followers": "Who wants to know when a stream begins.",
     "inbound": "What partners and sensors call.",
     "invitations": "Invitations to an app's team.",
     "keys": "API keys, signing keys and public keys.",

@@ -15,6 +15,7 @@ LEAST: dict[str, Role] = {
     "streams:read": "viewer", "chat:read": "viewer", "events:read": "viewer", "usage:read": "viewer",
     "streams:write": "editor", "vod:write": "editor", "chat:moderate": "editor", "events:write": "editor", "places:write": "editor",
     "webhooks:read": "editor", "integrations:read": "editor", "webhooks:write": "admin", "integrations:write": "admin",
+    "followers:write": "admin",
     # a person's verbs on an app
     "app.read": "viewer", "members.read": "viewer",
     "app.update": "admin", "keys.read": "admin", "keys.write": "admin", "members.write": "admin", "audit.read": "admin",
@@ -25,6 +26,7 @@ LEAST: dict[str, Role] = {
 Scope = Literal[
     "streams:read", "chat:read", "events:read", "usage:read", "streams:write", "vod:write", "chat:moderate", "events:write", "places:write",
     "webhooks:read", "webhooks:write", "integrations:read", "integrations:write",
+    "followers:write",
 ]  # fmt: skip
 SCOPES: tuple[str, ...] = get_args(Scope)
 EVERY = "*"

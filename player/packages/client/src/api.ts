@@ -14,13 +14,13 @@ export interface Stream {
   visibility: 'public' | 'signed';
   description: string;
   category: string;
-  tags: readonly string[];
+  tags: string[];
   /** Who streams. */
   streamer: string;
   avatar: string;
-  links: readonly StreamLink[];
+  links: StreamLink[];
   /** What is announced and still to come, the next one first. */
-  schedule: readonly Planned[];
+  schedule: Planned[];
   /** A path; there may be no picture behind it. */
   poster: string;
   /** Of a recording. */
@@ -45,9 +45,9 @@ export interface WatchedStream extends Stream {
   recording: string | null;
   sound_alone: boolean;
   /** The stream that a recording is of, when anybody may know it. */
-  of?: { playback_id: string; title: string } | null;
+  of: { playback_id: string; title: string } | null;
   /** By what a viewer can be told of the next broadcast. */
-  follow?: { email: boolean; push: boolean } | null;
+  follow: { email: boolean; push: boolean } | null;
 }
 
 /** All that is shown of a signed stream without a token. */

@@ -1,11 +1,11 @@
 import { useEffect, useState } from 'react';
 import { useStore } from '@weir/client/observable.ts';
-import type { SignIn } from './account';
+import type { SignIn } from './account/signIn';
 import type { SignInOptions } from './api';
-import { Dashboard } from './Dashboard';
-import { Invited, Joining } from './Invitation';
-import { takeLink, type OneTimeLink } from './links';
-import { ForgottenForm, RegisterForm, ResetForm, SignInForm, VerifyForm } from './SignInForm';
+import { StudioRoutes } from './shell/StudioRoutes';
+import { Invited, Joining } from './account/Invitation';
+import { takeLink, type OneTimeLink } from './account/links';
+import { ForgottenForm, RegisterForm, ResetForm, SignInForm, VerifyForm } from './account/SignInForm';
 
 type Way = 'sign-in' | 'register' | 'forgotten';
 
@@ -17,7 +17,7 @@ export function StudioPage({ signIn, link }: { signIn: SignIn; link: OneTimeLink
     if (present.purpose === 'invitation') return <Joining signIn={signIn} account={account} token={present.token} onDone={done} />;
     if (present.purpose !== 'setup') return <MailedLink signIn={signIn} link={present} back="Not now" onDone={done} />;
   }
-  if (account !== null) return <Dashboard key={account.id} signIn={signIn} account={account} />;
+  if (account !== null) return <StudioRoutes key={account.id} signIn={signIn} account={account} />;
   if (phase === 'unknown') return <p className="studio-wait" role="status">One moment …</p>;
   return <Door signIn={signIn} link={present} onLinkDone={done} />;
 }

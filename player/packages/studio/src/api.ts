@@ -185,7 +185,7 @@ export interface Health {
   behind_s: number | null;
   left_out: number[];
   trouble: string | null;
-  history: { bitrate: number }[];
+  history: { at: string; bitrate: number }[];
 }
 
 export const auth = {
@@ -198,7 +198,8 @@ export const auth = {
   join: (bearer: string, token: string) => request<object>('POST', '/v1/invitations/accept', { bearer, body: { token } }),
   login: (email: string, password: string) => request<SignedIn>('POST', '/v1/auth/login', { body: { email, password } }),
   refresh: () => request<SignedIn>('POST', '/v1/auth/refresh'),
-  logout: () => request<undefined>('POST', '/v1/auth/logout'),
+  logout: (everywhere: boolean) => request<undefined>('POST', '/v1/auth/logout', { body: { everywhere } }),
+  changePassword: (bearer: string, present: string, password: string) => request<SignedIn>('POST', '/v1/auth/password', { bearer, body: { present, password } }),
   erase: (bearer: string, password: string) => request<undefined>('DELETE', '/v1/auth/me', { bearer, body: { password } }),
 };
 

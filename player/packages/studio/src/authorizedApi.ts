@@ -1,4 +1,4 @@
-import type { SignIn } from './account';
+import type { SignIn } from './account/signIn';
 import type { App } from './api';
 
 /** Calls one of the API's verbs for an app as the person who is signed in. Errors: Problem. */

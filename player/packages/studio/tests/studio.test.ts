@@ -1,15 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import { dayText, lastDays } from '../src/days';
-import { SECTIONS, atLeast, givable, sectionOf } from '../src/sections';
+import { dayText, lastDays } from '../src/usage/days';
+import { atLeast, givable } from '../src/roles';
+import { GROUPS, formerPath } from '../src/shell/sections';
 
 describe('sections', () => {
-  it('are those that the address names and the role may see', () => {
-    expect(sectionOf('#keys', 'owner')).toBe('keys');
-    expect(sectionOf('#team', 'viewer')).toBe('team');
-    expect(sectionOf('#keys', 'editor')).toBe('streams');
-    expect(sectionOf('#nothing', 'owner')).toBe('streams');
-    expect(sectionOf('', 'owner')).toBe('streams');
-    expect(SECTIONS.filter(({ least }) => atLeast('viewer', least)).map(({ id }) => id)).toEqual(['streams', 'usage', 'team']);
+  it('are found by the addresses that they had after the #', () => {
+    expect(formerPath('#keys')).toBe('/keys');
+    expect(formerPath('#app')).toBe('/settings');
+    expect(formerPath('#webhooks/whk_1')).toBe('/webhooks/whk_1');
+    expect(formerPath('#nothing')).toBeNull();
+    expect(formerPath('')).toBeNull();
+  });
+
+  it('show viewers nothing that is for admins', () => {
+    const shown = GROUPS.flatMap(({ sections }) => sections).filter(({ least }) => atLeast('viewer', least)).map(({ id }) => id);
+    expect(shown).toContain('streams');
+    expect(shown).not.toContain('keys');
+    expect(shown).not.toContain('settings');
   });
 
   it('let only owners make owners', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { troubleOf } from '../src/uploads';
+import { troubleOf } from '../src/recordings/uploads';
 
 function refused(status: number, body: string): Error {
   return Object.assign(new Error('tus: unexpected response'), { originalResponse: { getStatus: () => status, getBody: () => body } });

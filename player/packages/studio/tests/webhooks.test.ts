@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { parseJson, prettyJson } from '../src/json';
-import { itemOf, sectionOf } from '../src/sections';
 import type { Webhook } from '../src/webhooks/api';
 import { EMPTY, changeOf, cropOf, draftOf, mistakeIn, usesMore, wishOf } from '../src/webhooks/draft';
 import { groupToggled, groupsOf, includes, ownTypes, toggled, typesText } from '../src/webhooks/eventTypes';
@@ -91,12 +90,7 @@ describe('what is said of an endpoint', () => {
   });
 });
 
-describe('addresses and JSON', () => {
-  it('name a section and one thing in it', () => {
-    expect([sectionOf('#webhooks/whk_1', 'editor'), sectionOf('#webhooks/whk_1', 'viewer'), sectionOf('#webhooksx', 'owner')]).toEqual(['webhooks', 'streams', 'streams']);
-    expect([itemOf('#webhooks/whk_1'), itemOf('#webhooks')]).toEqual(['whk_1', '']);
-  });
-
+describe('JSON', () => {
   it('say where a text stops being JSON', () => {
     expect(parseJson('{"a": 1}')).toEqual({ ok: true, value: { a: 1 } });
     expect(parseJson('')).toEqual({ ok: false, error: 'This is not JSON: it is empty.' });

@@ -2,7 +2,7 @@ import { i18n, type MessageDescriptor } from '@lingui/core';
 import { msg, t } from '@lingui/core/macro';
 import { useLingui } from '@lingui/react/macro';
 import type { ReactNode } from 'react';
-import type { WatchedStream } from '@weir/client/api.ts';
+import type { FollowedView } from '@weir/client/streamStatus.ts';
 import type { Scene } from '@weir/client/playerState.ts';
 import { useStore } from '@weir/client/observable.ts';
 import type { Watching } from '@weir/client/watchSession.ts';
@@ -43,18 +43,19 @@ interface Props {
   next: ReactNode;
 }
 
-/** `error` is the server's reason for the failure of the last broadcast. */
-function textOf(scene: Props['scene'], stream: WatchedStream | null, error: string | null): string {
-  if (error !== null) return t`The encoder’s picture cannot be shown: ${error}`;
+function textOf(scene: Props['scene'], { stream, error, since }: FollowedView): string {
+  if (error !== null && (scene === 'interrupted' || scene === 'starting')) return t`The encoder’s picture cannot be shown: ${error}`;
   if (scene === 'withdrawn' && stream?.visibility === 'public') {
     return t`The stream’s owner has ended this viewing session. The stream is public: reload the page to watch again.`; // anyone may
   }
-  if (scene === 'ended' && stream?.ended && stream.live_since) return endedText(stream.live_since, stream.ended);
-  if (scene === 'over' && stream?.ended) {
-    const when = momentText(stream.ended);
-    return t`The last broadcast ended on ${when}. The next one starts here automatically.`;
-  }
-  return i18n._(SCENES[scene].text);
+  return (stream?.ended ? afterText(scene, stream.ended, since) : null) ?? i18n._(SCENES[scene].text);
+}
+
+function afterText(scene: Props['scene'], ended: string, since: string | null): string | null {
+  if (scene === 'ended' && since !== null) return endedText(since, ended);
+  if (scene !== 'over') return null;
+  const when = momentText(ended);
+  return t`The last broadcast ended on ${when}. The next one starts here automatically.`;
 }
 
 function endedText(since: string, ended: string): string {
@@ -66,9 +67,10 @@ function endedText(since: string, ended: string): string {
 
 /** Shown in the picture area while there is no picture. */
 export function PlayerOverlay({ scene, watching, next }: Props) {
-  const { stream, error } = useStore(watching.follower.view);
+  const followed = useStore(watching.follower.view);
+  const { stream } = followed;
   const { icon, title } = SCENES[scene];
-  const explained = scene === 'interrupted' || scene === 'starting' ? error : null;
+  const Title = scene === 'missing' ? 'h1' : 'h2'; // the only one on that page
   const recording = AFTER.has(scene) ? (stream?.recording ?? null) : null;
   return (
     <>
@@ -79,8 +81,8 @@ export function PlayerOverlay({ scene, watching, next }: Props) {
             <Glyph name={icon} />
           </div>
         ) : <PlayRecording id={recording} />}
-        <h2>{i18n._(title)}</h2>
-        <p data-testid="notice">{textOf(scene, stream, explained)}</p>
+        <Title className="scene-title">{i18n._(title)}</Title>
+        <p data-testid="notice">{textOf(scene, followed)}</p>
         {AFTER.has(scene) && next}
       </div>
     </>

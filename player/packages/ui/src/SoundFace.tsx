@@ -11,7 +11,7 @@ export function SoundFace({ stream, moving }: { stream: WatchedStream; moving: b
   return (
     <div className="scene sound-poster" data-testid="sound-poster">
       {stream.streamer === '' ? <div className="scene-sign"><Glyph name="sound" /></div> : <Avatar className="sound-avatar" name={stream.streamer} address={stream.avatar} />}
-      <h2><bdi>{stream.title}</bdi></h2>
+      <h2 className="scene-title"><bdi>{stream.title}</bdi></h2>
       <div className="sound-level" data-moving={moving} aria-hidden="true">{BARS.map((bar) => <span key={bar} />)}</div>
       <p>{t`Audio only`}</p>
     </div>

@@ -12,8 +12,8 @@ const WORDS: Record<Shown, MessageDescriptor> = {
 /** The stream's state as a word in a pill. */
 export function StateBadge({ state, detail }: { state: Shown; detail?: ReactNode }) {
   return (
-    <span className="badge" data-testid="stream-state" data-state={state}>
-      {i18n._(WORDS[state])}
+    <span className="badge" data-state={state}>
+      <span data-testid="stream-state" data-state={state}>{i18n._(WORDS[state])}</span>
       {detail}
     </span>
   );

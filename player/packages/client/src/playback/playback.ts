@@ -330,8 +330,8 @@ export class Playback {
 
   #began(video: HTMLVideoElement): void {
     this.view.update({ picture: true });
-    if (this.#state === 'recorded') return;
-    const goal = this.start.inBroadcast(video.currentTime, this.pictureTime(), this.#since);
+    this.#refresh();
+    const goal = this.#state === 'recorded' ? null : this.start.inBroadcast(video.currentTime, this.pictureTime(), this.#since);
     if (goal !== null && spanOf(video, true, this.#target()).at !== null) this.seek(goal);
   }
 

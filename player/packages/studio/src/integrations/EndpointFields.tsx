@@ -1,4 +1,4 @@
-import { Choice, SecretField, TextField } from '../fields';
+import { Choice, SecretField, TextField } from '../common/fields';
 import type { CredentialKind } from './api';
 import { CREDENTIAL_FIELDS, CREDENTIAL_WORDS, FIELD_WORDS, MAY_BE_EMPTY, SECRET_FIELDS, type EndpointDraft } from './draft';
 

@@ -1,11 +1,12 @@
 import { useCallback, useState } from 'react';
+import { Link, useLocation } from 'wouter';
 import { countText, momentText } from '@weir/client/format.ts';
 import type { AskAsApp } from '../authorizedApi';
-import { Sure } from '../ConfirmButton';
-import { PageTitle } from '../PageTitle';
-import { Pill } from '../Pill';
-import { useAction } from '../useAction';
-import { useQuery } from '../useQuery';
+import { Sure } from '../common/ConfirmButton';
+import { PageTitle } from '../common/PageTitle';
+import { Pill } from '../common/Pill';
+import { useAction } from '../common/useAction';
+import { useQuery } from '../common/useQuery';
 import { answerText, msText } from '../webhooks/health';
 import { integrations, type Environment, type Integration, type IntegrationHealth, type PartnerKind, type ShownEndpoint, type Tested } from './api';
 import { CREDENTIAL_WORDS, endpointDraft, endpointWish, environmentWords, stateWords } from './draft';
@@ -29,7 +30,7 @@ export function IntegrationPanel({ ask, changes, id, kinds, health, onChanged }:
   const { value, error, refresh } = useQuery(useCallback(() => ask(integrations.get, id), [ask, id]), POLL_MS);
   const again = async () => { await Promise.all([refresh(), onChanged()]); };
   if (value === null) {
-    return error === null ? <p className="soft" role="status">Loading …</p> : <><a className="back" href="#integrations">← Integrations</a><p className="error" role="alert">{error}</p></>;
+    return error === null ? <p className="soft" role="status">Loading …</p> : <><Link className="back" href="/integrations">← Integrations</Link><p className="error" role="alert">{error}</p></>;
   }
   const { value: one, etag } = value;
   const kind = kinds.find((known) => known.kind === one.kind);
@@ -170,11 +171,12 @@ function EndpointForm({ ask, one, etag, environment, usual, shown, onChanged, on
 }
 
 function Removal({ ask, id, onChanged }: { ask: AskAsApp; id: string; onChanged: () => Promise<void> }) {
+  const [, go] = useLocation();
   const { busy, error, run } = useAction();
   const remove = () => run(async () => {
     await ask(integrations.remove, id);
     await onChanged();
-    location.hash = '#integrations';
+    go('/integrations');
   });
   return (
     <div className="box">

@@ -1,12 +1,13 @@
 import { useCallback } from 'react';
+import { Link } from 'wouter';
 import { countText, momentText } from '@weir/client/format.ts';
 import '../connections.css';
 import type { AskAsApp } from '../authorizedApi';
 import { msText } from '../webhooks/health';
-import { PageTitle } from '../PageTitle';
-import { Pill } from '../Pill';
-import { useItem } from '../sections';
-import { useQuery } from '../useQuery';
+import { PageTitle } from '../common/PageTitle';
+import { Pill } from '../common/Pill';
+import { useItem } from '../shell/useItem';
+import { useQuery } from '../common/useQuery';
 import { integrations, type IntegrationHealth, type PartnerKind } from './api';
 import { environmentWords, stateWords } from './draft';
 import { IntegrationPanel } from './IntegrationPanel';
@@ -61,7 +62,7 @@ function Board({ board, kinds, changes, loading }: { board: readonly Integration
           <h1>Integrations</h1>
           <p className="soft">Systems of partners that your servers call through Weir. {!changes && 'Admins can add and change them.'}</p>
         </div>
-        {changes && board !== null && board.length > 0 && <a className="small-button" href="#integrations/new" data-testid="new-integration">New integration</a>}
+        {changes && board !== null && board.length > 0 && <Link className="small-button" href="/integrations/new" data-testid="new-integration">New integration</Link>}
       </header>
       {loading && <p className="soft" role="status">Loading …</p>}
       {board !== null && board.length > 0 && (
@@ -73,7 +74,7 @@ function Board({ board, kinds, changes, loading }: { board: readonly Integration
         <div className="box teach" data-testid="no-integrations">
           <h2>No integrations yet</h2>
           <p className="soft">An integration stores a partner’s address and your credentials for it, sealed. Your servers call the partner through Weir, which repeats what may be repeated, stops calling a partner that fails, and counts every call. Begin with the partner’s sandbox, test it, and switch to production when it works.</p>
-          {changes ? <a className="small-button" href="#integrations/new" data-testid="new-integration">Add the first integration</a> : <p className="soft">An admin of this app can add one.</p>}
+          {changes ? <Link className="small-button" href="/integrations/new" data-testid="new-integration">Add the first integration</Link> : <p className="soft">An admin of this app can add one.</p>}
         </div>
       )}
     </>
@@ -86,7 +87,7 @@ function BoardRow({ health, title }: { health: IntegrationHealth; title: string 
   return (
     <li className="row of-two" data-testid="integration">
       <span className="row-main">
-        <a className="row-link" href={`#integrations/${id}`} dir="auto">{name}</a>
+        <Link className="row-link" href={`/integrations/${id}`} dir="auto">{name}</Link>
         <span className="soft">{title} · {environmentWords(environment)}</span>
         {last_error !== null && last_error_at !== null && <span className="soft reason">Last error, {momentText(last_error_at)}: {last_error}</span>}
       </span>

@@ -1,7 +1,8 @@
 import { useState } from 'react';
+import { Link, useLocation } from 'wouter';
 import type { AskAsApp } from '../authorizedApi';
-import { Choice, SecretField, TextField } from '../fields';
-import { useAction } from '../useAction';
+import { Choice, SecretField, TextField } from '../common/fields';
+import { useAction } from '../common/useAction';
 import { integrations, type Environment, type PartnerKind } from './api';
 import { endpointDraft, fieldsText, newIntegration, type NewDraft } from './draft';
 import { EndpointFields } from './EndpointFields';
@@ -17,6 +18,7 @@ function usualAddress(kind: PartnerKind | undefined, environment: Environment): 
 }
 
 export function NewIntegrationForm({ ask, kinds, onMade }: Props) {
+  const [, go] = useLocation();
   const [draft, setDraft] = useState<NewDraft>({ kind: '', name: '', environment: 'sandbox', endpoint: endpointDraft(null, ''), kid: '', key: '', testPath: '' });
   const { busy, error, run } = useAction();
   const kind = kinds.find((one) => one.kind === draft.kind);
@@ -30,7 +32,7 @@ export function NewIntegrationForm({ ask, kinds, onMade }: Props) {
   const submit = () => run(async () => {
     const made = await ask(integrations.create, newIntegration(draft));
     await onMade();
-    location.hash = `#integrations/${made.id}`;
+    go(`/integrations/${made.id}`);
   });
   return (
     <form className="box" aria-label="New integration" onSubmit={(event) => { event.preventDefault(); submit(); }}>
@@ -53,7 +55,7 @@ export function NewIntegrationForm({ ask, kinds, onMade }: Props) {
       </details>
       <div className="form-end">
         <button type="submit" className="small-button" data-testid="save-integration" disabled={busy}>Connect</button>
-        <a className="small-button plain" href="#integrations">Cancel</a>
+        <Link className="small-button plain" href="/integrations">Cancel</Link>
         {error !== null && <span className="error" role="alert">{error}</span>}
       </div>
     </form>

@@ -1,5 +1,5 @@
 import type { CredentialKind, Credentials, EndpointWish, Environment, IntegrationHealth, NewIntegration, Operation, ShownEndpoint } from './api';
-import type { Tone } from '../Pill';
+import type { Tone } from '../common/Pill';
 
 export const CREDENTIAL_WORDS: Record<CredentialKind, string> = {
   none: 'None',

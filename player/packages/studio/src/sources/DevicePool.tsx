@@ -1,9 +1,9 @@
 import { useCallback, useState } from 'react';
 import { momentText } from '@weir/client/format.ts';
 import type { AskAsApp } from '../authorizedApi';
-import { Choice, TextField } from '../fields';
-import { useAction } from '../useAction';
-import { useQuery } from '../useQuery';
+import { Choice, TextField } from '../common/fields';
+import { useAction } from '../common/useAction';
+import { useQuery } from '../common/useQuery';
 import { sources as api, type Place, type PoolEntry, type Source } from './api';
 
 const POLL_MS = 10_000;

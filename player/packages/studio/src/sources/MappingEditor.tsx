@@ -1,8 +1,8 @@
 import { useEffect, useState } from 'react';
 import { wordsOf } from '@weir/client/http.ts';
 import type { AskAsApp } from '../authorizedApi';
-import { CodeBlock } from '../CodeBlock';
-import { TextArea } from '../fields';
+import { CodeBlock } from '../common/CodeBlock';
+import { TextArea } from '../common/fields';
 import { sources, type MappingPreview } from './api';
 import { previewWish, type MappingDraft } from './draft';
 

@@ -1,7 +1,8 @@
 import { useState } from 'react';
+import { Link, useLocation } from 'wouter';
 import type { AskAsApp } from '../authorizedApi';
-import { Check, Choice, SecretField, TextArea, TextField } from '../fields';
-import { useAction } from '../useAction';
+import { Check, Choice, SecretField, TextArea, TextField } from '../common/fields';
+import { useAction } from '../common/useAction';
 import { sources, type Preset, type SignatureKind, type SourceShown } from './api';
 import { AUTH_WORDS, CUSTOM, NO_AUTH, authText, mappingDraft, newSource, type AuthDraft, type NewDraft } from './draft';
 import { MappingEditor } from './MappingEditor';
@@ -14,6 +15,7 @@ interface Props {
 
 /** A source from a preset, or with a mapping of one's own. */
 export function NewSourceForm({ ask, presets, onMade }: Props) {
+  const [, go] = useLocation();
   const [draft, setDraft] = useState<NewDraft>({ kind: '', name: '', ownAuth: false, auth: NO_AUTH, secret: '', networks: '', ownMapping: false, mapping: mappingDraft(undefined, null) });
   const [mistake, setMistake] = useState<string | null>(null);
   const { busy, error, run } = useAction();
@@ -34,7 +36,7 @@ export function NewSourceForm({ ask, presets, onMade }: Props) {
     run(async () => {
       const made = await ask(sources.create, wish);
       onMade(made);
-      location.hash = `#sources/${made.id}`;
+      go(`/sources/${made.id}`);
     });
   };
   return (
@@ -51,7 +53,7 @@ export function NewSourceForm({ ask, presets, onMade }: Props) {
       {(draft.kind === CUSTOM || (preset !== undefined && draft.ownMapping)) && <MappingEditor ask={ask} kind={draft.kind} draft={draft.mapping} onChange={(mapping) => change({ mapping })} />}
       <div className="form-end">
         <button type="submit" className="small-button" data-testid="save-source" disabled={busy}>Create the source</button>
-        <a className="small-button plain" href="#sources">Cancel</a>
+        <Link className="small-button plain" href="/sources">Cancel</Link>
         {(mistake ?? error) !== null && <span className="error" role="alert">{mistake ?? error}</span>}
       </div>
     </form>

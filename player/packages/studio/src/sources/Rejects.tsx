@@ -1,10 +1,10 @@
 import { useCallback, useState } from 'react';
 import { secondText } from '@weir/client/format.ts';
 import type { AskAsApp } from '../authorizedApi';
-import { CodeBlock } from '../CodeBlock';
+import { CodeBlock } from '../common/CodeBlock';
 import { prettyJson } from '../json';
-import { useAction } from '../useAction';
-import { useQuery } from '../useQuery';
+import { useAction } from '../common/useAction';
+import { useQuery } from '../common/useQuery';
 import { sources, type Reject } from './api';
 import { takenText, type MappingDraft } from './draft';
 

@@ -1,13 +1,14 @@
 import { useCallback, useState } from 'react';
+import { Link, useLocation } from 'wouter';
 import { countText, durationText, momentText } from '@weir/client/format.ts';
 import type { AskAsApp } from '../authorizedApi';
-import { CopyField } from '../CopyField';
-import { Sure } from '../ConfirmButton';
-import { Choice, SecretField, TextArea, TextField } from '../fields';
-import { PageTitle } from '../PageTitle';
-import { Pill } from '../Pill';
-import { useAction } from '../useAction';
-import { useQuery } from '../useQuery';
+import { CopyField } from '@weir/kit/CopyField.tsx';
+import { Sure } from '../common/ConfirmButton';
+import { Choice, SecretField, TextArea, TextField } from '../common/fields';
+import { PageTitle } from '../common/PageTitle';
+import { Pill } from '../common/Pill';
+import { useAction } from '../common/useAction';
+import { useQuery } from '../common/useQuery';
 import { sources, type Preset, type Source, type SourceChange, type SourceShown, type SourceStats } from './api';
 import { CUSTOM, authText, mappingDraft, mappingOf, networksOf, type MappingDraft } from './draft';
 import { MappingEditor } from './MappingEditor';
@@ -31,7 +32,7 @@ export function SourcePanel({ ask, changes, id, presets, made, onCopied }: Props
   const { value, error, refresh } = useQuery(useCallback(() => ask(sources.get, id), [ask, id]));
   const [sample, setSample] = useState<Pick<MappingDraft, 'sample' | 'query' | 'headers'> | null>(null);
   if (value === null) {
-    return error === null ? <p className="soft" role="status">Loading …</p> : <><a className="back" href="#sources">← Sources</a><p className="error" role="alert">{error}</p></>;
+    return error === null ? <p className="soft" role="status">Loading …</p> : <><Link className="back" href="/sources">← Sources</Link><p className="error" role="alert">{error}</p></>;
   }
   const { value: source, etag } = value;
   const preset = presets.find(({ kind }) => kind === source.kind);
@@ -187,12 +188,13 @@ function SecretBox({ ask, source, onChanged }: { ask: AskAsApp; source: Source; 
 }
 
 function Manage({ ask, source, onChange }: Omit<CountsProps, 'changes'>) {
+  const [, go] = useLocation();
   const [name, setName] = useState(source.name);
   const [networks, setNetworks] = useState(source.networks.join('\n'));
   const { busy, error, run } = useAction();
   const remove = () => run(async () => {
     await ask(sources.remove, source.id);
-    location.hash = '#sources';
+    go('/sources');
   });
   return (
     <form className="box" aria-label="Settings" onSubmit={(event) => { event.preventDefault(); run(() => onChange({ name: name.trim(), networks: networksOf(networks) })); }}>

@@ -1,12 +1,13 @@
 import { useCallback, useState } from 'react';
+import { Link } from 'wouter';
 import { countText, momentText } from '@weir/client/format.ts';
 import '../connections.css';
 import type { AskAsApp } from '../authorizedApi';
-import { CopyField } from '../CopyField';
-import { PageTitle } from '../PageTitle';
-import { Pill } from '../Pill';
-import { useItem } from '../sections';
-import { useQuery } from '../useQuery';
+import { CopyField } from '@weir/kit/CopyField.tsx';
+import { PageTitle } from '../common/PageTitle';
+import { Pill } from '../common/Pill';
+import { useItem } from '../shell/useItem';
+import { useQuery } from '../common/useQuery';
 import { sources, type Preset, type Source, type SourceShown } from './api';
 import { DevicePool } from './DevicePool';
 import { NewSourceForm } from './NewSourceForm';
@@ -50,7 +51,7 @@ function SourceList({ ask, changes, presets }: Props & { presets: readonly Prese
           <h1>Sources</h1>
           <p className="soft">What partners and sensors send to this app becomes events and states of places. {!changes && 'Admins can add and change sources.'}</p>
         </div>
-        {changes && list !== null && list.length > 0 && <a className="small-button" href="#sources/new" data-testid="new-source">New source</a>}
+        {changes && list !== null && list.length > 0 && <Link className="small-button" href="/sources/new" data-testid="new-source">New source</Link>}
       </header>
       {error !== null && <p className="error" role="alert">{error}</p>}
       {list === null && error === null && <p className="soft" role="status">Loading …</p>}
@@ -67,7 +68,7 @@ function Nothing({ changes, presets }: { changes: boolean; presets: number }) {
     <div className="box teach" data-testid="no-sources">
       <h2>No sources yet</h2>
       <p className="soft">A source is an address that a partner or a gateway of sensors calls. Weir checks the signature, and a mapping makes events (<code>partner.…</code>) and readings of sensors from each body. Ready mappings exist for {presets} vendors; for any other you write one and see at once what it makes of a sample. What a mapping cannot take is kept, so that you can correct it and take the body then.</p>
-      {changes ? <a className="small-button" href="#sources/new" data-testid="new-source">Add the first source</a> : <p className="soft">An admin of this app can add one.</p>}
+      {changes ? <Link className="small-button" href="/sources/new" data-testid="new-source">Add the first source</Link> : <p className="soft">An admin of this app can add one.</p>}
     </div>
   );
 }
@@ -77,7 +78,7 @@ function SourceRow({ ask, source, title }: { ask: AskAsApp; source: Source; titl
   return (
     <li className="row of-two with-address" data-testid="source">
       <span className="row-main">
-        <a className="row-link" href={`#sources/${source.id}`} dir="auto">{source.name}</a>
+        <Link className="row-link" href={`/sources/${source.id}`} dir="auto">{source.name}</Link>
         <span className="soft">{title}</span>
       </span>
       <span className="row-facts">

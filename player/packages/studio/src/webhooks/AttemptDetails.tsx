@@ -1,5 +1,5 @@
 import { secondText } from '@weir/client/format.ts';
-import { CodeBlock } from '../CodeBlock';
+import { CodeBlock } from '../common/CodeBlock';
 import type { Attempt } from './api';
 import { answerText, msText } from './health';
 

@@ -1,4 +1,4 @@
-import { Choice, SecretField, TextField } from '../fields';
+import { Choice, SecretField, TextField } from '../common/fields';
 import type { AuthKind, Webhook } from './api';
 import { AUTH_FIELDS, type AuthField, type Draft } from './draft';
 import type { Change } from './WebhookForm';

@@ -1,12 +1,12 @@
 import { useCallback, useState } from 'react';
 import { countText, secondText } from '@weir/client/format.ts';
 import type { AskAsApp } from '../authorizedApi';
-import { CodeBlock } from '../CodeBlock';
-import { Choice } from '../fields';
+import { CodeBlock } from '../common/CodeBlock';
+import { Choice } from '../common/fields';
 import { prettyJson } from '../json';
-import { Pill, type Tone } from '../Pill';
-import { useAction } from '../useAction';
-import { useQuery } from '../useQuery';
+import { Pill, type Tone } from '../common/Pill';
+import { useAction } from '../common/useAction';
+import { useQuery } from '../common/useQuery';
 import { webhooks, type Delivery, type DeliveryFilter, type DeliveryState, type EventKind, type Webhook } from './api';
 import { AttemptDetails } from './AttemptDetails';
 import { msText } from './health';

@@ -1,6 +1,6 @@
 import { useState } from 'react';
-import { CodeBlock } from '../CodeBlock';
-import { Check, TextField } from '../fields';
+import { CodeBlock } from '../common/CodeBlock';
+import { Check, TextField } from '../common/fields';
 import type { EventKind } from './api';
 import { ALL, exampleBody, groupsOf, groupToggled, includes, ownTypes, toggled, type Group } from './eventTypes';
 

@@ -1,7 +1,7 @@
 import { useCallback } from 'react';
 import { countText, durationText } from '@weir/client/format.ts';
 import type { AskAsApp } from '../authorizedApi';
-import { useQuery } from '../useQuery';
+import { useQuery } from '../common/useQuery';
 import { webhooks } from './api';
 import { msText, rateText } from './health';
 

@@ -1,4 +1,4 @@
-import { Check, Choice, TextField } from '../fields';
+import { Check, Choice, TextField } from '../common/fields';
 import type { Draft } from './draft';
 import type { Change } from './WebhookForm';
 

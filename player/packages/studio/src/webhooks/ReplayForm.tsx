@@ -1,8 +1,8 @@
 import { useState } from 'react';
 import { countText } from '@weir/client/format.ts';
 import type { AskAsApp } from '../authorizedApi';
-import { Check, Choice, TextField } from '../fields';
-import { useAction } from '../useAction';
+import { Check, Choice, TextField } from '../common/fields';
+import { useAction } from '../common/useAction';
 import { webhooks, type Replayed, type ReplayWish, type Webhook } from './api';
 
 /** Sends many deliveries again after a receiver's failure. */

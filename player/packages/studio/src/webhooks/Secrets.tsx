@@ -1,10 +1,10 @@
 import { useState } from 'react';
 import { durationText, momentText } from '@weir/client/format.ts';
 import type { AskAsApp } from '../authorizedApi';
-import { CopyField } from '../CopyField';
-import { Sure } from '../ConfirmButton';
-import { Choice } from '../fields';
-import { useAction } from '../useAction';
+import { CopyField } from '@weir/kit/CopyField.tsx';
+import { Sure } from '../common/ConfirmButton';
+import { Choice } from '../common/fields';
+import { useAction } from '../common/useAction';
 import { webhooks, type NewSecret, type NewWebhook, type Webhook } from './api';
 
 /** The only moment in which the secrets can be read. */

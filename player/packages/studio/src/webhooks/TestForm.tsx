@@ -1,9 +1,9 @@
 import { useState } from 'react';
 import type { AskAsApp } from '../authorizedApi';
-import { CodeBlock } from '../CodeBlock';
-import { TextArea, TextField } from '../fields';
+import { CodeBlock } from '../common/CodeBlock';
+import { TextArea, TextField } from '../common/fields';
 import { parseJson } from '../json';
-import { useAction } from '../useAction';
+import { useAction } from '../common/useAction';
 import { webhooks, type EventKind, type Example, type Preview, type Tested, type Webhook } from './api';
 import { AttemptDetails } from './AttemptDetails';
 import { includes } from './eventTypes';

@@ -1,6 +1,6 @@
 import { useState } from 'react';
-import { TextArea, TextField } from '../fields';
-import { useAction } from '../useAction';
+import { TextArea, TextField } from '../common/fields';
+import { useAction } from '../common/useAction';
 import type { EventKind, Webhook } from './api';
 import { mistakeIn, usesMore, type Draft } from './draft';
 import { EventPicker } from './EventPicker';

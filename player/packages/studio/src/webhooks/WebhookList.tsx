@@ -1,9 +1,10 @@
 import { useCallback } from 'react';
+import { Link } from 'wouter';
 import { momentText } from '@weir/client/format.ts';
 import type { AskAsApp } from '../authorizedApi';
-import { CodeBlock } from '../CodeBlock';
-import { Pill } from '../Pill';
-import { useQuery } from '../useQuery';
+import { CodeBlock } from '../common/CodeBlock';
+import { Pill } from '../common/Pill';
+import { useQuery } from '../common/useQuery';
 import { webhooks, type Webhook } from './api';
 import { typesText } from './eventTypes';
 import { rateText, stateOf } from './health';
@@ -33,7 +34,7 @@ export function WebhookList({ ask, changes }: Props) {
           <h1>Webhooks</h1>
           <p className="soft">Events of this app, sent to your servers by HTTP as they happen. {!changes && 'Admins can add and change them.'}</p>
         </div>
-        {changes && list !== null && list.length > 0 && <a className="small-button" href="#webhooks/new" data-testid="new-webhook">New webhook</a>}
+        {changes && list !== null && list.length > 0 && <Link className="small-button" href="/webhooks/new" data-testid="new-webhook">New webhook</Link>}
       </header>
       {error !== null && <p className="error" role="alert">{error}</p>}
       {list === null && error === null && <p className="soft" role="status">Loading …</p>}
@@ -49,7 +50,7 @@ function WebhookRow({ ask, hook }: { ask: AskAsApp; hook: Webhook }) {
   return (
     <li className="row of-two" data-testid="webhook">
       <span className="row-main">
-        <a className="row-link" href={`#webhooks/${hook.id}`} dir="auto">{hook.description || hook.url}</a>
+        <Link className="row-link" href={`/webhooks/${hook.id}`} dir="auto">{hook.description || hook.url}</Link>
         {hook.description !== '' && <span className="soft mono">{hook.url}</span>}
         <span className="soft">{typesText(hook.types)}</span>
       </span>
@@ -76,7 +77,7 @@ function Nothing({ changes }: { changes: boolean }) {
         <li>Add its address here and choose the events.</li>
         <li>Put the secret, which you see once, into your receiver, and send a test.</li>
       </ol>
-      {changes ? <a className="small-button" href="#webhooks/new" data-testid="new-webhook">Add the first webhook</a> : <p className="soft">An admin of this app can add one.</p>}
+      {changes ? <Link className="small-button" href="/webhooks/new" data-testid="new-webhook">Add the first webhook</Link> : <p className="soft">An admin of this app can add one.</p>}
     </div>
   );
 }

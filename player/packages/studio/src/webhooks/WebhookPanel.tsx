@@ -1,11 +1,12 @@
 import { useCallback, useState } from 'react';
+import { Link, useLocation } from 'wouter';
 import { momentText } from '@weir/client/format.ts';
 import type { AskAsApp } from '../authorizedApi';
-import { Sure } from '../ConfirmButton';
-import { PageTitle } from '../PageTitle';
-import { Pill } from '../Pill';
-import { useAction } from '../useAction';
-import { useQuery } from '../useQuery';
+import { Sure } from '../common/ConfirmButton';
+import { PageTitle } from '../common/PageTitle';
+import { Pill } from '../common/Pill';
+import { useAction } from '../common/useAction';
+import { useQuery } from '../common/useQuery';
 import { webhooks, type EventKind, type NewWebhook, type Webhook } from './api';
 import { Deliveries } from './Deliveries';
 import { changeOf, draftOf, type Draft } from './draft';
@@ -42,7 +43,7 @@ export function WebhookPanel({ ask, changes, id, kinds, made, onCopied }: Props)
     setEditing(null);
   };
   if (hook === undefined) {
-    return error === null ? <p className="soft" role="status">Loading …</p> : <><a className="back" href="#webhooks">← Webhooks</a><p className="error" role="alert">{error}</p></>;
+    return error === null ? <p className="soft" role="status">Loading …</p> : <><Link className="back" href="/webhooks">← Webhooks</Link><p className="error" role="alert">{error}</p></>;
   }
   return (
     <>
@@ -114,10 +115,11 @@ function HealthBox({ ask, changes, hook, onChanged }: HealthProps) {
 }
 
 function Manage({ ask, hook, onEdit }: { ask: AskAsApp; hook: Webhook; onEdit: () => void }) {
+  const [, go] = useLocation();
   const { busy, error, run } = useAction();
   const remove = () => run(async () => {
     await ask(webhooks.remove, hook.id);
-    location.hash = '#webhooks';
+    go('/webhooks');
   });
   return (
     <div className="box">

@@ -1,9 +1,10 @@
 import { useCallback, useState } from 'react';
+import { useLocation } from 'wouter';
 import '../connections.css';
 import type { AskAsApp } from '../authorizedApi';
-import { PageTitle } from '../PageTitle';
-import { useItem } from '../sections';
-import { useQuery } from '../useQuery';
+import { PageTitle } from '../common/PageTitle';
+import { useItem } from '../shell/useItem';
+import { useQuery } from '../common/useQuery';
 import { webhooks, type EventKind, type NewWebhook } from './api';
 import { EMPTY, wishOf } from './draft';
 import { WebhookForm } from './WebhookForm';
@@ -37,6 +38,7 @@ export function WebhooksPage({ ask, changes }: Props) {
 }
 
 function NewWebhookForm({ ask, kinds, onMade }: { ask: AskAsApp; kinds: readonly EventKind[]; onMade: (made: NewWebhook) => void }) {
+  const [, go] = useLocation();
   return (
     <>
       <header className="page-head"><PageTitle section="webhooks" back="Webhooks">New webhook</PageTitle></header>
@@ -45,7 +47,7 @@ function NewWebhookForm({ ask, kinds, onMade }: { ask: AskAsApp; kinds: readonly
         onSave={async (draft) => {
           const made = await ask(webhooks.create, wishOf(draft));
           onMade(made);
-          location.hash = `#webhooks/${made.id}`;
+          go(`/webhooks/${made.id}`);
         }}
       />
     </>

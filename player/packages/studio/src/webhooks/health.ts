@@ -1,5 +1,5 @@
 import { secondText } from '@weir/client/format.ts';
-import type { Tone } from '../Pill';
+import type { Tone } from '../common/Pill';
 import type { Attempt, Webhook } from './api';
 
 export interface StateWords {

@@ -16,7 +16,7 @@ interface Props {
 
 /** What there is to read about the stream, and its past broadcasts. */
 export function About({ watching, stream }: Props) {
-  const of = stream.of ?? null;
+  const { of } = stream;
   return (
     <>
       {of !== null && (
@@ -28,7 +28,7 @@ export function About({ watching, stream }: Props) {
       <Tags tags={stream.tags} />
       <Links links={stream.links} />
       <Schedule stream={stream} />
-      <PastShows key={of?.playback_id ?? stream.playback_id} watching={watching} stream={stream} />
+      <PastShows watching={watching} stream={stream} />
       <PageSettings />
     </>
   );

@@ -1,18 +1,17 @@
-import { useLayoutEffect, useMemo, useRef, useState, type ReactNode } from 'react';
+import { useLayoutEffect, useRef, useState, type ReactNode } from 'react';
 import { useLingui } from '@lingui/react/macro';
 import { blocksOf, type Block, type Inline } from './markdown';
 
 /** What the owner wrote about the stream: four lines of it, and the rest on request. */
 export function Description({ text }: { text: string }) {
   const { t } = useLingui();
-  const blocks = useMemo(() => blocksOf(text), [text]);
   const box = useRef<HTMLDivElement>(null);
   const [whole, setWhole] = useState(false);
   const cut = useCut(box, whole);
   return (
     <section className="description" aria-label={t`Description`}>
       <div className="description-text" ref={box} data-whole={whole} data-cut={cut} data-testid="description" dir="auto">
-        {blocks.map((block, index) => <BlockOf key={index} block={block} />)}
+        <Formatted text={text} />
       </div>
       {(cut || whole) && (
         <button type="button" className="link-button more-button" aria-expanded={whole} onClick={() => setWhole(!whole)}>
@@ -21,6 +20,11 @@ export function Description({ text }: { text: string }) {
       )}
     </section>
   );
+}
+
+/** Only elements that are made here; nothing of the text becomes one by itself. */
+export function Formatted({ text }: { text: string }): ReactNode {
+  return blocksOf(text).map((block, index) => <BlockOf key={index} block={block} />);
 }
 
 /** Whether some of it is hidden now. */

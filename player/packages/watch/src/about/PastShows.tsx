@@ -38,8 +38,7 @@ interface Asked {
 
 /** Anew whenever a broadcast has ended and its recording is there. */
 function usePastShows(watching: Watching, stream: WatchedStream) {
-  const playback = stream.of?.playback_id ?? stream.playback_id;
-  const listed = playback.startsWith('ply_');
+  const playback = stream.playback_id;
   const [asked, setAsked] = useState<Asked>({ shows: [], cursor: null, asking: false, problem: null });
   const load = useCallback(async (cursor: string | null) => {
     setAsked((before) => ({ ...before, asking: true, problem: null }));
@@ -53,8 +52,8 @@ function usePastShows(watching: Watching, stream: WatchedStream) {
     }
   }, [watching, playback]);
   useEffect(() => {
-    if (listed) void load(null);
-  }, [listed, load, stream.recording]);
+    void load(null);
+  }, [load, stream.recording]);
   return { shows: asked.shows, more: asked.cursor !== null, asking: asked.asking, problem: asked.problem, ask: () => void load(asked.cursor) };
 }
 

@@ -1,7 +1,7 @@
 import { useId, useState, type SyntheticEvent } from 'react';
 import { useLingui } from '@lingui/react/macro';
 import { wordsOf } from '@weir/client/http.ts';
-import { postFollower } from '@weir/client/followers.ts';
+import { followByMail, followByPush, isFollowed, unfollow } from '@weir/client/followers.ts';
 import type { Watching } from '@weir/client/watchSession.ts';
 import { Glyph } from '@weir/ui/icons.tsx';
 import { Dialog } from './Dialog';
@@ -38,37 +38,48 @@ export function FollowDialog({ watching, email, push, onClose }: Props) {
     <Dialog title={t`Follow`} onClose={onClose}>
       <p>{t`Get told when the next broadcast starts.`}</p>
       {email && <ByMail watching={watching} busy={busy} run={run} />}
-      {push && (
-        <button
-          type="button" className="small-button plain follow-push" data-testid="follow-push" disabled={busy}
-          onClick={() => void run(async () => {
-            await postFollower(watching, { push: await subscribe() });
-            return t`This browser will show a notification when the next broadcast starts.`;
-          })}
-        >
-          <Glyph name="bell" />
-          {t`Notify me in this browser`}
-        </button>
-      )}
+      {push && <ByPush watching={watching} busy={busy} run={run} />}
       {said !== null && <p className="follow-said" data-good={said.good} role={said.good ? 'status' : 'alert'} data-testid="follow-said">{said.words}</p>}
     </Dialog>
   );
 }
 
-interface MailProps {
+interface WayProps {
   watching: Watching;
   busy: boolean;
   run: (deed: () => Promise<string>) => Promise<void>;
 }
 
-function ByMail({ watching, busy, run }: MailProps) {
+/** In this browser: on, or off again. */
+function ByPush({ watching, busy, run }: WayProps) {
+  const { t } = useLingui();
+  const [on, setOn] = useState(() => isFollowed(watching));
+  const start = async () => {
+    await followByPush(watching, await subscribe());
+    setOn(true);
+    return t`This browser will show a notification when the next broadcast starts.`;
+  };
+  const end = async () => {
+    await unfollow(watching);
+    setOn(false);
+    return t`This browser will show no more notifications of this stream.`;
+  };
+  return (
+    <button type="button" className="small-button plain follow-push" data-testid="follow-push" disabled={busy} onClick={() => void run(on ? end : start)}>
+      <Glyph name="bell" />
+      {on ? t`Stop notifications in this browser` : t`Notify me in this browser`}
+    </button>
+  );
+}
+
+function ByMail({ watching, busy, run }: WayProps) {
   const { t } = useLingui();
   const id = useId();
   const [address, setAddress] = useState('');
   const send = (event: SyntheticEvent) => {
     event.preventDefault();
     void run(async () => {
-      await postFollower(watching, { email: address.trim() });
+      await followByMail(watching, address.trim());
       return t`Check your e-mail: the link in it confirms that you want to follow. Until then nothing else is sent.`;
     });
   };

@@ -11,7 +11,8 @@ export async function subscribe(): Promise<PushTarget> {
   }
   const applicationServerKey = await getPushKey();
   try {
-    await navigator.serviceWorker.register('/push.js');
+    const words = new URLSearchParams({ untitled: t`A stream you follow`, live: t`Live now` });
+    await navigator.serviceWorker.register(`/push.js?${words.toString()}`);
     const worker = await navigator.serviceWorker.ready;
     const known = await worker.pushManager.getSubscription();
     const { endpoint, keys } = (known ?? (await worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey }))).toJSON();

@@ -1,0 +1,14 @@
+import { useEffect, useRef, type ReactNode } from 'react';
+import { Link } from 'wouter';
+
+/** The heading of a page inside a section. It takes the focus, so that the keyboard goes on from there. */
+export function PageTitle({ children, back, section }: { children: ReactNode; back: string; section: string }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => heading.current?.focus(), []);
+  return (
+    <>
+      <Link className="back" href={`/${section}`}>← {back}</Link>
+      <h1 ref={heading} tabIndex={-1} dir="auto">{children}</h1>
+    </>
+  );
+}
