@@ -1,5 +1,9 @@
 /** What this browser keeps between visits. Storage may be closed to us (private windows, embedding); then nothing is kept. */
+<<<<<<< HEAD
+type Item = 'user' | 'device' | 'name' | 'volume' | 'language' | 'theme' | 'quality' | 'saving' | 'theatre' | 'chat';
+=======
 type Item = 'user' | 'device' | 'name' | 'volume' | 'language' | 'theme' | 'app' | 'quality' | 'saving' | 'theatre' | 'followed';
+>>>>>>> watch-page
 
 export function recall(item: Item): string | null {
   try {

@@ -76,7 +76,10 @@ export class Watching {
     const chat = new ChatClient(this.access, channel, {
       streamEvent: (type, reason) => this.follower.told(type, reason),
       viewers: (count) => this.follower.counted(count),
-      pictureTime: () => this.playback.pictureTime(),
+      picture: () => {
+        const { playing, latency } = this.playback.view.get();
+        return { time: this.playback.pictureTime(), playing, latency };
+      },
       reactions: (counts) => this.reactions.show(counts),
     });
     this.view.update({ chat });

@@ -9,6 +9,7 @@ import { Watching } from '@weir/client/watchSession.ts';
 import { Texts, loadLanguage } from '@weir/ui/language.tsx';
 import { applyTheme } from '@weir/ui/theme.ts';
 import * as texts from 'virtual:messages/watch';
+import { ChatPage, chatForm } from './ChatPages';
 import { EmbedPage } from './EmbedPage';
 import { WatchPage } from './WatchPage';
 
@@ -24,6 +25,7 @@ const [, kind, playback = ''] = location.pathname.split('/');
 const given = new URLSearchParams(location.hash.slice(1));
 const userToken = seat(playback, given.get('user'));
 const embedded = kind === 'embed';
+const form = chatForm(location.search);
 const watching = new Watching(playback, !embedded, given.get('token'), userToken);
 
 /** Whoever is shown the address must not get the seat with it. */
@@ -36,6 +38,12 @@ Object.defineProperty(window, 'weir', { get: () => watching.playback.handles() }
 watching.start();
 applyTheme();
 const root = document.getElementById('root');
+
+function page() {
+  if (embedded) return <EmbedPage watching={watching} />;
+  return form === null ? <WatchPage watching={watching} /> : <ChatPage watching={watching} form={form} />;
+}
+
 void loadLanguage(texts).then(() => {
-  if (root !== null) createRoot(root).render(<Texts>{embedded ? <EmbedPage watching={watching} /> : <WatchPage watching={watching} />}</Texts>);
+  if (root !== null) createRoot(root).render(<Texts>{page()}</Texts>);
 });

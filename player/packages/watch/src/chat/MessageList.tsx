@@ -1,117 +1,115 @@
-import { useEffect, useLayoutEffect, useRef, useState } from 'react';
-import type { ChatClient, ChatView } from '@weir/client/chat/client.ts';
-import type { ChatLog } from '@weir/client/chat/log.ts';
-import { countText } from '@weir/client/format.ts';
-import type { Message } from '@weir/client/chat/messages.ts';
-import type { Note } from '@weir/client/chat/systemMessages.ts';
+import { useCallback, useMemo, useState, type FocusEvent, type KeyboardEvent, type MouseEvent } from 'react';
+import { Plural, Trans, useLingui } from '@lingui/react/macro';
+import { VList } from 'virtua';
+import { Announcer } from './Announcer';
+import { keyOf, useLines, type Line } from './lines';
+import { usePick, useScope } from './hooks';
 import { MessageLine } from './MessageLine';
-import { MessageMenu, type MenuPlace } from './MessageMenu';
+import { MessageMenu, type MenuPlace } from './Menu';
+import { useHeldScroll } from './scroll';
+import { useTitleCount } from './titleCount';
 
-const NEAR_END_PX = 48;
+/** Fewer are all there are. */
 const FIRST_PAGE = 50;
 
 interface Props {
-  chat: ChatClient;
-  log: ChatLog;
-  older: ChatView['older'];
-  ownId: string | null;
-  role: string | null;
   closed: boolean;
+  /** The message to go to, with a number that is new for each wish. */
+  wish: { id: string; turn: number } | null;
 }
 
-/** Shown where there are no messages. A banned user finds the reason at the composer. */
-function noneWords(role: string | null, closed: boolean): string {
-  if (closed) return 'The chat is closed to you.';
-  return role !== null ? 'No messages yet. Say hello!' : 'Loading the chat …';
-}
-
-/** The messages, held at the newest one until the reader scrolls back. */
-export function MessageList({ chat, log, older, ownId, role, closed }: Props) {
-  const { list, unread, onScroll, toEnd } = useHeldScroll(log, ownId);
-  const { messages } = log;
+/** The messages, held at the newest one until the reader scrolls back. Only what is in view is in the document. */
+export function MessageList({ closed, wish }: Props) {
+  const { t } = useLingui();
+  const { chat } = useScope();
+  const lines = useLines(chat);
   const [menu, setMenu] = useState<MenuPlace | null>(null);
-  const mayHaveOlder = older !== 'none' && messages.length >= FIRST_PAGE && !log.trimmed;
+  const { handle, onScroll, onResize, show, toEnd, atTop, unread, flash, shift } = useHeldScroll(lines, wish);
+  const { stop, kept, onKeyDown, onFocus } = useRoving(lines, show, setMenu);
+  useTitleCount(lines);
+  const draw = (line: Line) => <Drawn key={keyOf(line)} line={line} stop={keyOf(line) === stop} flash={keyOf(line) === flash} onMenu={setMenu} />;
   return (
-    <div className="messages-frame">
-      <div className="messages" role="log" aria-label="Messages" tabIndex={0} ref={list} onScroll={onScroll}>
-        {mayHaveOlder && (
-          <button type="button" className="quiet-button" disabled={older === 'loading'} onClick={() => void chat.loadOlder()}>
-            {older === 'loading' ? 'Loading …' : 'Earlier messages'}
-          </button>
+    <>
+      <div className="messages-frame" data-testid="messages">
+        <a className="skip" href="#chat-field" onClick={skip}><Trans>Skip the messages</Trans></a>
+        {lines.length === 0 ? <None closed={closed} /> : (
+          <div className="messages" role="group" aria-label={t`Messages`} onKeyDown={onKeyDown} onFocus={onFocus}>
+            <VList ref={handle} className="messages-list" data={lines} shift={shift} keepMounted={kept} onScroll={onScroll} onResize={onResize} tabIndex={-1}>
+              {draw}
+            </VList>
+          </div>
         )}
-        {messages.length === 0 && log.notes.length === 0 && <p className="messages-none">{noneWords(role, closed)}</p>}
-        {linesOf(messages, log.notes).map((line) =>
-          'words' in line ? (
-            <p key={`note ${line.seq} ${line.words}`} className="note" data-testid="chat-note">{line.words}</p>
-          ) : (
-            <MessageLine key={`${line.author.id} ${line.cid}`} message={line} chat={chat} own={line.author.id === ownId} role={role} onMenu={setMenu} />
-          ),
-        )}
+        <Older show={atTop} />
       </div>
-      {menu !== null && <MessageMenu key={menu.message.cid} place={menu} chat={chat} onClose={() => setMenu(null)} />}
+      <Announcer lines={lines} />
+      {menu !== null && <MessageMenu key={menu.message.cid} place={menu} onClose={() => setMenu(null)} />}
       {unread > 0 && (
-        <button type="button" className="unread" onClick={toEnd}>
-          {unread === 1 ? '1 new message' : `${countText(unread)} new messages`} ↓
+        <button type="button" className="unread" data-testid="unread" onClick={toEnd}>
+          <Plural value={unread} one="# new message" other="# new messages" /> <span aria-hidden="true">↓</span>
         </button>
       )}
-    </div>
+    </>
   );
 }
 
-/** Messages with the notes after the entries they belong to. */
-function linesOf(messages: readonly Message[], notes: readonly Note[]): (Message | Note)[] {
-  const lines: (Message | Note)[] = [];
-  let next = 0;
-  for (const message of messages) {
-    for (let note = notes[next]; note !== undefined && (message.seq === null || note.seq < message.seq); note = notes[next]) {
-      lines.push(note);
-      next += 1;
-    }
-    lines.push(message);
-  }
-  return [...lines, ...notes.slice(next)];
+function Drawn({ line, ...rest }: { line: Line; stop: boolean; flash: boolean; onMenu: (place: MenuPlace) => void }) {
+  if ('words' in line) return <p className="note" data-line={keyOf(line)} data-testid="chat-note" tabIndex={rest.stop ? 0 : -1}>{line.words}</p>;
+  return <MessageLine message={line} line={keyOf(line)} {...rest} />;
 }
 
-/** Keeps the reader's place: at the end while they are there, else where they are, also when older messages come above. */
-function useHeldScroll(log: ChatLog, ownId: string | null) {
-  const list = useRef<HTMLDivElement>(null);
-  const held = useRef({ atEnd: true, height: 0, first: '' });
-  const [readTo, setReadTo] = useState<number | null>(null);
-  const last = log.messages.at(-1);
-  const writing = last?.state === 'pending' && last.author.id === ownId ? last.cid : null;
+/** Shown where there are no messages. A banned user finds the reason at the composer. */
+function None({ closed }: { closed: boolean }) {
+  const { role } = useScope();
+  if (closed) return <p className="messages-none"><Trans>The chat is closed to you.</Trans></p>;
+  return <p className="messages-none">{role !== null ? <Trans>No messages yet. Say hello!</Trans> : <Trans>Loading the chat …</Trans>}</p>;
+}
 
-  useLayoutEffect(() => {
-    if (writing !== null) held.current.atEnd = true; // who writes wants to see it
-  }, [writing]);
-  useLayoutEffect(() => {
-    const box = list.current;
-    if (box === null) return;
-    const first = log.messages[0]?.cid ?? '';
-    if (held.current.atEnd) box.scrollTop = box.scrollHeight;
-    else if (first !== held.current.first) box.scrollTop += box.scrollHeight - held.current.height;
-    held.current.first = first;
-    held.current.height = box.scrollHeight;
-  }, [log]);
+function Older({ show }: { show: boolean }) {
+  const { chat } = useScope();
+  const older = usePick(chat.view, ({ older: state }) => state);
+  const many = usePick(chat.view, ({ log }) => log.messages.length >= FIRST_PAGE);
+  if (older === 'loading') return <p className="older" role="status"><Trans>Loading earlier messages …</Trans></p>;
+  if (!show || !many || older !== 'idle') return null;
+  return <button type="button" className="older quiet-button" data-testid="older" onClick={() => void chat.history.load()}><Trans>Earlier messages</Trans></button>;
+}
 
-  useEffect(() => {
-    const box = list.current;
-    if (box === null) return;
-    // A notice below, a keyboard on a phone: the list changes its height, and the end stays in view.
-    const observer = new ResizeObserver(() => {
-      if (held.current.atEnd) box.scrollTop = box.scrollHeight;
-    });
-    observer.observe(box);
-    return () => observer.disconnect();
-  }, []);
+function skip(event: MouseEvent): void {
+  event.preventDefault();
+  document.querySelector<HTMLElement>('#chat-field')?.focus();
+}
 
-  const onScroll = () => {
-    const box = list.current;
-    if (box === null) return;
-    const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END_PX;
-    setReadTo((before) => (atEnd ? null : (before ?? log.seq)));
-    held.current.atEnd = atEnd;
+/** One tab stop for the whole list: arrows move between messages, Enter opens the message's menu. */
+function useRoving(lines: readonly Line[], show: (index: number) => void, onMenu: (place: MenuPlace) => void) {
+  const [chosen, setChosen] = useState<string | null>(null);
+  const index = useMemo(() => {
+    const found = chosen === null ? -1 : lines.findIndex((line) => keyOf(line) === chosen);
+    return found === -1 ? lines.length - 1 : found;
+  }, [lines, chosen]);
+  const kept = useMemo(() => (index >= 0 ? [index] : []), [index]);
+  const go = (to: number, list: HTMLElement) => {
+    const line = lines[Math.min(Math.max(to, 0), lines.length - 1)];
+    if (line === undefined) return;
+    setChosen(keyOf(line));
+    show(Math.min(Math.max(to, 0), lines.length - 1));
+    requestAnimationFrame(() => list.querySelector<HTMLElement>(`[data-line="${CSS.escape(keyOf(line))}"]`)?.focus({ preventScroll: true }));
   };
-  const toEnd = () => list.current?.scrollTo({ top: list.current.scrollHeight, behavior: 'smooth' });
-  const unread = readTo === null ? 0 : log.messages.filter(({ seq, author }) => seq !== null && seq > readTo && author.id !== ownId).length;
-  return { list, unread, onScroll, toEnd };
+  const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
+    const to = { ArrowUp: index - 1, ArrowDown: index + 1, Home: 0, End: lines.length - 1 }[event.key];
+    const target = event.target as HTMLElement;
+    if (to !== undefined) {
+      event.preventDefault();
+      go(to, event.currentTarget);
+    } else if (event.key === 'Enter' && target.matches('article')) {
+      const line = lines[index];
+      if (line === undefined || 'words' in line) return;
+      event.preventDefault();
+      onMenu({ message: line, at: target });
+    }
+  };
+  const onFocus = useCallback((event: FocusEvent) => {
+    const line = (event.target as HTMLElement).closest<HTMLElement>('[data-line]')?.dataset['line'];
+    if (line !== undefined) setChosen(line);
+  }, []);
+  const at = lines[index];
+  return { stop: at === undefined ? null : keyOf(at), kept, onKeyDown, onFocus };
 }

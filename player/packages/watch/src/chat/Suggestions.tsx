@@ -1,9 +1,12 @@
 import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent, type RefObject } from 'react';
+import { Plural, useLingui } from '@lingui/react/macro';
 import type { ChatClient } from '@weir/client/chat/client.ts';
 import { completionFor, type Completion, type Option } from '@weir/client/chat/completion.ts';
 import { knownFrom } from '@weir/client/chat/prompts.ts';
 import { useStore } from '@weir/client/observable.ts';
-import { ROLE_WORDS } from './MessageLine';
+import { useCalmPick, usePick } from './hooks';
+import { grouped, groupsOf } from './commandGroups';
+import { RolePill } from './person';
 
 interface Draft {
   text: string;
@@ -25,17 +28,19 @@ export interface Suggested {
 export function useSuggestions(chat: ChatClient, draft: Draft, take: (option: Option) => void): Suggested {
   const id = useId();
   const known = useStore(chat.prompts.view);
-  const { log, role } = useStore(chat.view);
+  const messages = useCalmPick(chat.view, ({ log }) => log.messages);
+  const role = usePick(chat.view, (view) => view.role);
   const [active, setActive] = useState(0);
   const [dismissed, setDismissed] = useState<string | null>(null);
   const wanted = /(^\/|(^|\s)@)/.test(draft.text);
   useEffect(() => {
     if (wanted) void chat.prompts.need();
   }, [chat, wanted, draft.text]);
-  const completion = useMemo(
-    () => (wanted && dismissed !== draft.text ? completionFor(draft.text, draft.caret, knownFrom(known, log.messages), { id: chat.self(), role }) : null),
-    [wanted, dismissed, draft.text, draft.caret, known, log.messages, role, chat],
+  const found = useMemo(
+    () => (wanted && dismissed !== draft.text ? completionFor(draft.text, draft.caret, knownFrom(known, messages), { id: chat.self(), role }) : null),
+    [wanted, dismissed, draft.text, draft.caret, known, messages, role, chat],
   );
+  const completion = useMemo(() => (found === null ? null : grouped(found)), [found]);
   const count = completion?.options.length ?? 0;
   const at = Math.min(active, Math.max(0, count - 1));
   const choose = (option: Option) => {
@@ -73,20 +78,26 @@ function said({ text, whole, label, user }: Option, draft: string): boolean {
 }
 
 export function Suggestions({ id, completion, active, choose }: Suggested) {
-  const list = useRef<HTMLUListElement>(null);
+  const { t } = useLingui();
+  const list = useRef<HTMLDivElement>(null);
   useEffect(() => inView(list), [active, completion]);
   const count = completion?.options.length ?? 0;
   return (
     <>
-      <p className="unseen" role="status">{count === 0 ? '' : `${count} ${count === 1 ? 'suggestion' : 'suggestions'}`}</p>
+      <p className="unseen" role="status">{count > 0 && <Plural value={count} one="# suggestion" other="# suggestions" />}</p>
       {completion !== null && (
-        <ul ref={list} id={id} className="suggestions" role="listbox" data-testid="suggestions" data-kind={completion.kind} aria-label={completion.kind === 'commands' ? 'Commands' : 'People'}>
-          {completion.options.map((option, index) => (
-            <li key={option.key} id={`${id}-${index}`} role="option" aria-selected={index === active} data-testid="suggestion" onPointerDown={(event) => event.preventDefault()} onClick={() => choose(option)}>
-              <Shown option={option} />
-            </li>
+        <div ref={list} id={id} className="suggestions" role="listbox" data-testid="suggestions" data-kind={completion.kind} aria-label={completion.kind === 'commands' ? t`Commands` : t`People`}>
+          {groupsOf(completion).map(({ title, options }) => (
+            <div key={title ?? ''} role={title === null ? 'presentation' : 'group'} aria-label={title ?? undefined}>
+              {title !== null && <p className="suggestions-title" aria-hidden="true">{title}</p>}
+              {options.map(({ option, index }) => (
+                <div key={option.key} id={`${id}-${index}`} className="suggestion" role="option" aria-selected={index === active} data-testid="suggestion" onPointerDown={(event) => event.preventDefault()} onClick={() => choose(option)}>
+                  <Shown option={option} />
+                </div>
+              ))}
+            </div>
           ))}
-        </ul>
+        </div>
       )}
     </>
   );
@@ -97,7 +108,7 @@ function Shown({ option: { label, detail, user } }: { option: Option }) {
     return (
       <>
         <bdi className="suggested">{label}</bdi>
-        {ROLE_WORDS[user.role] !== undefined && <span className="role">{ROLE_WORDS[user.role]}</span>}
+        <RolePill role={user.role} />
         {detail !== '' && <span className="about">{detail}</span>}
       </>
     );
@@ -111,6 +122,6 @@ function Shown({ option: { label, detail, user } }: { option: Option }) {
   );
 }
 
-function inView(list: RefObject<HTMLUListElement | null>): void {
+function inView(list: RefObject<HTMLElement | null>): void {
   list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' });
 }
