@@ -234,7 +234,7 @@ def test_language_and_theme_are_kept(stage: Stage) -> None:
     page = stage.open(color_scheme="light")
     page.select_option("[data-testid=theme]", "dark")
     page.select_option("[data-testid=language]", "ar")
-    wait_until(lambda: page.evaluate("document.documentElement.dir === 'rtl'"), "the page")
+    page.wait_for_selector("html[dir=rtl]")
     page.wait_for_selector("[data-testid=language]")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -442,7 +442,9 @@ def test_another_screen_is_offered_where_there_is_one(on_air: Stage) -> None:
     for script, count in ((there, 1), ("", 0)):
         page = on_air.open(script=script)
         until_played(page)
-        assert page.get_by_role("button", name="Play on another screen").count() == count
+        page.wait_for_selector("[data-testid=settings-button]")  # beside it
+        button = page.get_by_role("button", name="Play on another screen")
+        wait_until(lambda button=button, count=count: button.count() == count, "the button, or none")
         page.context.close()
 
 
@@ -493,6 +495,7 @@ def test_a_recording_is_played_by_keys(recorded: str, stage: Stage) -> None:
     choose(page, "speed", "speed-2")
     wait_until(lambda: video("playbackRate") == 2, "the chosen speed")
     page.keyboard.press("i")
+    wait_until(lambda: "Codecs" in page.inner_text("[data-testid=panel-statistics]"), "the figures")
     text = page.inner_text("[data-testid=panel-statistics]")
     for known in ("Codecs", "30 per second", "2.00 ×", "%)"):
         assert known in text, text
