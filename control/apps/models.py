@@ -114,6 +114,7 @@ class Bounds(AnswerModel):
     places: int | None
     spaces: int | None
     devices: int | None
+    followers: int | None
 
 
 class Whoami(AnswerModel):

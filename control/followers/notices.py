@@ -6,15 +6,17 @@ mails at most twice: SMTP has no way to ask.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import structlog
 
 from control.collections import FOLLOWERS, NOTICES, FollowerDoc, NoticeDoc
-from control.followers.rules import LEASE_MS, MOST_REFUSED, QUIET_MS, Outcome, after_page, is_over
+from control.followers.rules import HELD_MS, MOST_REFUSED, QUIET_MS, RENEWED_S, Outcome, after_page, is_over
 from weir.foundation.clock import DAY_MS, now_ms
 from weir.foundation.documents import Between, Store
+from weir.foundation.errors import Unavailable
 from weir.foundation.events import Event, StreamLive
 from weir.foundation.ids import derived_id
 from weir.foundation.redis.periodic import Job
@@ -71,24 +73,37 @@ class Notices:
         await theirs.insert_many(NOTICES, docs)
 
     async def tell_more(self, kind: Literal["email", "push"]) -> None:
-        """Periodic: one page of the notice that has waited longest. It is nobody else's for LEASE_MS."""
+        """Periodic: one page of the notice that has waited longest. It is nobody else's meanwhile."""
         now = now_ms()
         page = await self._all.find(
             NOTICES, {"kind": kind, "next": Between(1, now + 1)}, sort="next", limit=1
         )
         for notice in page.data:
             mine = await self._all.update(
-                NOTICES, notice["id"], set={"next": now + LEASE_MS}, expect={"next": notice["next"]}
+                NOTICES, notice["id"], set={"next": now + HELD_MS}, expect={"next": notice["next"]}
             )
             if mine is not None:
-                await self._go_on(notice)
+                holding = asyncio.create_task(self._hold(notice))
+                try:
+                    after = await self._go_on(notice)
+                finally:
+                    holding.cancel()
+                    await asyncio.wait((holding,))
+                await self._all.update(NOTICES, notice["id"], set=after)
 
-    async def _go_on(self, notice: NoticeDoc) -> None:
+    async def _hold(self, notice: NoticeDoc) -> None:
+        """Runs until cancelled."""
+        while True:
+            await asyncio.sleep(RENEWED_S)
+            with contextlib.suppress(Unavailable):
+                await self._all.update(NOTICES, notice["id"], set={"next": now_ms() + HELD_MS})
+
+    async def _go_on(self, notice: NoticeDoc) -> dict[str, Any]:
+        """Tells one page; returns how the notice goes on."""
         theirs = self._store.app(notice["app"])
         stream = await self._all.get(STREAMS, notice["stream"])
         if stream is None or is_over(notice, stream, now_ms()) or not await self._rights.is_served(stream):
-            await theirs.update(NOTICES, notice["id"], set={"next": None})
-            return
+            return {"next": None}
         page = await theirs.find(
             FOLLOWERS,
             {"stream": notice["stream"], "kind": notice["kind"], "state": "confirmed"},
@@ -102,9 +117,9 @@ class Notices:
         ]
         outcomes = await asyncio.gather(*(self._tell(one, stream, notice) for one in due))
         after = after_page(notice, page.next, outcomes, now_ms())
-        await theirs.update(NOTICES, notice["id"], set=after)
         if after.get("next", 0) is None:
             log.info("followers.told", stream=stream["id"], kind=notice["kind"], sent=after["sent"])
+        return after
 
     async def _tell(self, follower: FollowerDoc, stream: StreamDoc, notice: NoticeDoc) -> Outcome:
         theirs, broadcast = self._store.app(notice["app"]), notice["broadcast"]

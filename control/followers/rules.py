@@ -12,8 +12,11 @@ Outcome = Literal["told", "refused", "gone", "later"]
 DAY_MS = 86_400_000
 PENDING_MS = 3 * DAY_MS
 """So long a mailed link confirms."""
-LEASE_MS = 180_000
-"""Longer than a page of mails takes with a server that hangs: after a crash the next process waits for it."""
+HELD_MS, RENEWED_S = 20_000, 5.0
+"""A page of a notice belongs to one process for so long, and again each RENEWED_S while it is being sent: after
+a crash the next process waits for it."""
+ASKING_MS = 180_000
+"""Longer than a mail takes with a server that hangs."""
 AGAIN_MS, STUCK_MS = 120_000, 30_000
 MOST_ROUNDS, MOST_STUCK, MOST_TRIES, MOST_REFUSED = 4, 3, 5, 3
 USEFUL_MS = 3_600_000

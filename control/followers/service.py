@@ -11,7 +11,7 @@ from control.collections import FOLLOWERS, FollowerDoc
 from control.followers.links import OVER, FollowerLinks
 from control.followers.mails import FollowerMails
 from control.followers.push import PushSubscription
-from control.followers.rules import DAY_MS, LEASE_MS, PENDING_MS, after_asking, may_ask
+from control.followers.rules import ASKING_MS, DAY_MS, PENDING_MS, after_asking, may_ask
 from weir.foundation.audit import Audit, By
 from weir.foundation.clock import format_time, now_ms, rfc3339
 from weir.foundation.documents import Between, DuplicateKey, OneOf, Page, Store
@@ -211,14 +211,14 @@ class Followers:
     # -- jobs
 
     async def ask_more(self) -> None:
-        """Periodic: mails the links that are due. Each is nobody else's for LEASE_MS."""
+        """Periodic: mails the links that are due. Each is nobody else's for ASKING_MS."""
         due = {"due": Between(1, now_ms() + 1)}
         page = await self._all.find(FOLLOWERS, due, sort="due", limit=ASKED_AT_ONCE)
         await asyncio.gather(*(self._ask(doc) for doc in page.data))
 
     async def _ask(self, doc: FollowerDoc) -> None:
         mine = await self._all.update(
-            FOLLOWERS, doc["id"], set={"due": now_ms() + LEASE_MS}, expect={"due": doc.get("due")}
+            FOLLOWERS, doc["id"], set={"due": now_ms() + ASKING_MS}, expect={"due": doc.get("due")}
         )
         if mine is None:
             return

@@ -56,9 +56,9 @@ def test_markup_in_names_is_text(target: Target, browser: Browser) -> None:
     page.fill("input[name=email]", "markup@weir.example")
     page.fill("input[name=password]", "a long password")
     page.click("button[type=submit]")
-    page.wait_for_selector(f"text={MARKUP}")
-    for section in ("Keys", "Team"):
-        page.click(f"text={section}")
+    page.wait_for_selector("nav[aria-label=Studio]")
+    for section in ("Streams", "Keys", "Team"):
+        page.click(f"nav[aria-label=Studio] >> text={section}")
         page.wait_for_selector(f"text={MARKUP}")
         assert page.title() != "owned"
     context.close()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from control.collections import FOLLOWERS, FollowerDoc
 from control.inbound.store import REJECTS, RejectDoc
 from control.streams.api import StreamFields
 from control.webhooks.documents import DELIVERIES, DeliveryDoc
@@ -17,7 +18,7 @@ from weir.foundation.services import Services
 
 KINDS: dict[str, Kind] = {
     "app": "app", "stream": "str", "key": "key", "account": "acc", "invitation": "act", "playback": "ply", "channel": "chn",
-    "webhook": "whk", "delivery": "dlv", "integration": "int", "source": "src", "reject": "act",
+    "webhook": "whk", "delivery": "dlv", "integration": "int", "source": "src", "reject": "act", "follower": "flw",
 }  # fmt: skip
 PUBLIC = ("/v1/watch/", "/v1/inbound/")
 
@@ -70,13 +71,26 @@ class Tenant:
             "id": new_id("act"), "source": source["id"], "large": False, "body": b"{}", "beside": b'{"query": {}, "headers": {}}', "errors": [], "at": 1,
         }  # fmt: skip
         await world.services.store.app(app).insert(REJECTS, reject)
+        follower: FollowerDoc = {
+            "id": new_id("flw"), "stream": stream["id"], "kind": "email", "state": "confirmed", "hash": new_id("flw"), "sealed": "",
+            "created": 1, "asked": 1,
+        }  # fmt: skip
+        follower["sealed"] = world.services.vault.seal(f"{name}-fan@x.example", follower["id"])
+        await world.services.store.app(app).insert(FOLLOWERS, follower)
         me = (await world.done("GET", "/v1/auth/me", self.account))["id"]
         self.ids = {
             "app": app, "stream": stream["id"], "key": key["id"], "account": me, "invitation": invited["id"],
             "playback": stream["playback_id"], "channel": stream["channel"], "webhook": hook["id"], "delivery": delivery["id"],
-            "integration": partner["id"], "source": source["id"], "reject": reject["id"],
+            "integration": partner["id"], "source": source["id"], "reject": reject["id"], "follower": follower["id"],
         }  # fmt: skip
-        self.marks = [*self.ids.values(), f"{name}-app", f"{name}-key", f"{name}-stream", f"{name}@x.example"]
+        self.marks = [
+            *self.ids.values(),
+            f"{name}-app",
+            f"{name}-key",
+            f"{name}-stream",
+            f"{name}@x.example",
+            f"{name}-fan@x.example",
+        ]
         return self
 
 

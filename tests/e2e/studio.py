@@ -64,6 +64,14 @@ class Studio:
         page.evaluate("path => { history.pushState(null, '', path); }", path)
 
 
+def to_stream(page: Page, tab: str = "") -> None:
+    """From any page of an app to its first stream, and to this part of its page."""
+    page.click("nav[aria-label=Studio] >> text=Streams")
+    page.click("[data-testid=stream-item] a >> nth=0")
+    if tab:
+        page.click(f"nav[aria-label='This stream'] >> text={tab}")
+
+
 def assert_fits(page: Page, name: str) -> None:
     """At phones' widths nothing extends beyond the page, in both colour schemes; leaves screenshots."""
     for width, scheme in ((320, "dark"), (390, "light"), (1280, "light")):

@@ -6,6 +6,7 @@ from playwright.sync_api import Browser
 
 from tests.e2e.browsing import OUTPUT, Viewer
 from tests.e2e.conftest import Show
+from tests.e2e.studio import to_stream
 from tests.support.servers import wait_until
 
 
@@ -43,7 +44,8 @@ def test_a_streamer_sees_how_it_goes(make_stack, browser: Browser) -> None:
     studio.page.fill("input[type=email]", "o@w.example")
     studio.page.fill("input[type=password]", "a long password")
     studio.page.keyboard.press("Enter")
-    studio.page.wait_for_selector("[data-testid=health] polyline")
+    to_stream(studio.page)
+    studio.page.wait_for_selector("[data-testid=health] canvas")
     studio.page.screenshot(path=OUTPUT / "studio-health.png", full_page=True)
     studio.page.set_viewport_size({"width": 390, "height": 844})
     studio.page.emulate_media(color_scheme="dark")

@@ -8,6 +8,7 @@ from playwright.sync_api import Browser
 
 from tests.e2e.browsing import OUTPUT, VIDEO, Viewer
 from tests.e2e.conftest import Show
+from tests.e2e.studio import to_stream
 from tests.media.live.test_live import played
 from tests.media.recordings.test_service import seconds_of
 from tests.support.servers import wait_until
@@ -91,6 +92,7 @@ def test_a_recorded_show_plays_with_previews(recorded, browser: Browser, tmp_pat
     studio.page.fill("input[type=email]", "o@w.example")
     studio.page.fill("input[type=password]", "a long password")
     studio.page.keyboard.press("Enter")
+    to_stream(studio.page, "Recordings")
     wait_until(
         lambda: studio.page.locator("[data-testid=recording][data-state=ready]").count() == 1,
         "the recording in the studio",

@@ -253,7 +253,7 @@ def test_the_studio_fits_phones_and_keeps_what_is_refused(stack: RunningStack, b
     page.wait_for_selector("text=Allowed origins, line 1: ")
     assert origins.input_value() == "not an origin"
     page.click("[data-testid=open-menu]")
-    page.click("nav >> text=Keys")
+    page.click("[role=dialog] nav >> text=Keys")
     page.click("text=Sign tokens with a key pair of your own")
     page.fill("input[name=public-name]", "Mine")
     page.fill("textarea[name=pem]", "no key")

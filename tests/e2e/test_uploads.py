@@ -17,6 +17,7 @@ from playwright.sync_api import Browser
 
 from tests.e2e.browsing import OUTPUT, Viewer
 from tests.e2e.conftest import Show
+from tests.e2e.studio import to_stream
 from tests.media.live.test_live import played
 from tests.media.recordings.test_tracks import two_of_each
 from tests.support.running_stack import ROOT
@@ -170,6 +171,7 @@ def test_the_studio_uploads(uploading, browser: Browser, tmp_path: Path) -> None
     page.fill("input[type=email]", "o@w.example")
     page.fill("input[type=password]", "a long password")
     page.keyboard.press("Enter")
+    to_stream(page, "Recordings")
     page.wait_for_selector("[data-testid=upload-file]", state="attached")
     slow = page.context.new_cdp_session(page)
     slow.send("Network.enable")
@@ -192,7 +194,7 @@ def test_the_studio_uploads(uploading, browser: Browser, tmp_path: Path) -> None
     page.wait_for_selector("[data-testid=transfer][data-state=paused]")
     page.set_viewport_size({"width": 390, "height": 844})
     page.emulate_media(color_scheme="dark")
-    page.locator(".recordings").screenshot(path=OUTPUT / "studio-upload-phone.png")
+    page.locator("section[aria-label=Recordings]").screenshot(path=OUTPUT / "studio-upload-phone.png")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.set_viewport_size({"width": 1280, "height": 800})
     page.reload()

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser
 from bench.barcode import READER_JS
 from tests.e2e.browsing import OUTPUT, VIDEO, Viewer
 from tests.e2e.conftest import Show
+from tests.e2e.studio import to_stream
 from tests.support.servers import wait_until
 from weir.foundation.ids import new_id
 
@@ -267,7 +268,8 @@ def test_the_streamer_finds_everything_in_the_studio(ladder_show: Show, browser:
     page.get_by_label("E-mail").fill("ann@weir.example")
     page.get_by_label("Password").fill("a long password")
     page.get_by_role("button", name="Create account").click()
-    wait_until(lambda: show.card["server"] in page.content(), "the OBS fields")
+    to_stream(page)
+    page.wait_for_selector(f"input[value='{show.card['server']}']")
     wait_until(lambda: "live" in page.inner_text("body").lower(), "the state")
     assert page.locator(VIDEO).count() == 0, "what counts as a viewer plays when it is asked to"
     page.click("[data-testid=show-preview]")
@@ -276,8 +278,9 @@ def test_the_streamer_finds_everything_in_the_studio(ladder_show: Show, browser:
     assert show.card["key"] not in page.inner_text("body")
     page.screenshot(path=OUTPUT / "studio.png")
     page.reload()
-    wait_until(lambda: show.card["server"] in page.content(), "the studio after a reload")
-    page.get_by_role("button", name=re.compile("sign out", re.I)).click()
+    page.wait_for_selector(f"input[value='{show.card['server']}']")
+    page.click("[data-testid=account]")
+    page.click("[data-testid=sign-out]")
     wait_until(lambda: page.get_by_label("Password").count() > 0, "the sign-in form")
     page.reload()
     wait_until(lambda: page.get_by_label("Password").count() > 0, "the sign-in form after a reload")
@@ -342,6 +345,7 @@ def test_the_owner_sees_the_own_signed_stream(make_stack, browser: Browser) -> N
     page.get_by_label("E-mail").fill("o@w.example")
     page.get_by_label("Password").fill("a long password")
     page.click("[data-testid=submit]")
+    to_stream(page)
     page.wait_for_selector("[data-testid=signed]")
     page.click("[data-testid=show-preview]")
     page.wait_for_selector(VIDEO)

@@ -223,7 +223,7 @@ def test_roles_see_what_they_may(studio: Studio) -> None:
     page.wait_for_selector("[role=alert]:has-text('There is no such webhook.')")
     page.context.close()
     page = studio.open("webhooks", f"{me}vi")
-    page.wait_for_selector(".desk")
+    page.wait_for_selector("[data-testid=empty]")
     assert page.locator("nav >> text=Webhooks").count() == 0
     page.context.close()
 

@@ -89,6 +89,8 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJ3ZWlyIn0.c2lnbmF0dXJl"
         ("https://weir.example/studio#invitation=s3cr3ts3cr3ts3cr3t", "s3cr3ts3cr3ts3cr3t"),
         ("https://weir.example/studio?reset=s3cr3ts3cr3ts3cr3t&x=1", "s3cr3ts3cr3ts3cr3t"),
         ("https://weir.example/studio#verify=s3cr3ts3cr3ts3cr3t", "s3cr3ts3cr3ts3cr3t"),
+        ("GET /v1/followers/confirm?token=01m8_s3cr3ts3cr3ts3cr3t HTTP/1.1", "s3cr3ts3cr3ts3cr3t"),
+        ("GET /v1/watch/ply_1/poster.jpg?token=s3cr3ts3cr3ts3cr3t&x HTTP/1.1", "s3cr3ts3cr3ts3cr3t"),
         ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
     ],
 )

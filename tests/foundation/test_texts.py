@@ -13,6 +13,7 @@ from weir.foundation.texts import (
     MOST_MARKS,
     cleaned_name,
     folded,
+    https_url,
     message_text,
     one_line,
     person_name,
@@ -159,3 +160,22 @@ def test_what_was_cleaned_is_clean(value: str) -> None:
     except ValueError:
         return
     assert message_text(once) == once
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://a.example", "https://a.example:8443/ü?x=1#y", "https://[2001:db8::1]/", "https://1.2.3.4/"],
+)
+def test_an_address_that_pages_may_show(url: str) -> None:
+    assert https_url(url) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "https://", "https:///x", "http://a.example", "HTTPS://a.example", "//a.example", "javascript:alert(1)", "https://u@a.example/",
+     "https://u:p@a.example/", "https://a.example/ x", "https://a.example/\n", 'https://a.example/"', "https://a.example/<x>", "https://[x",
+     "https://a.example:99999/", "https://a.example:0/", "data:text/html,x", "https://a.example\\@evil.example"],
+)  # fmt: skip
+def test_an_address_that_pages_may_not_show(url: str) -> None:
+    with pytest.raises(ValueError, match="this is no address"):
+        https_url(url)

@@ -32,6 +32,10 @@ bearer = "{key}"
 "path.playback" = "{playback}"
 
 [[operations]]
+include-path = "/oembed"
+checks.not_a_server_error.expected-statuses = ["2xx", "4xx", "501"]
+
+[[operations]]
 include-method = "DELETE"
 include-path = "/v1/apps/{{app}}"
 enabled = false

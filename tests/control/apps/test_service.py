@@ -227,7 +227,7 @@ def test_the_whole_table_of_permissions() -> None:
         "streams:read": "veao", "chat:read": "veao", "events:read": "veao", "usage:read": "veao",
         "streams:write": "-eao", "chat:moderate": "-eao", "events:write": "-eao", "places:write": "-eao", "vod:write": "-eao",
         "webhooks:read": "-eao", "integrations:read": "-eao", "webhooks:write": "--ao", "integrations:write": "--ao",
-        "app.read": "veao", "members.read": "veao",
+        "followers:write": "--ao", "app.read": "veao", "members.read": "veao",
         "app.update": "--ao", "keys.read": "--ao", "keys.write": "--ao", "members.write": "--ao", "audit.read": "--ao",
         "app.delete": "---o", "owners.write": "---o",
     }  # fmt: skip

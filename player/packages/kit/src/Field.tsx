@@ -11,8 +11,8 @@ interface Labels {
 /** A label, a field, what helps to fill it in and what is wrong with it. */
 function Labelled({ id, label, hint, error, children }: Labels & { id: string; children: ReactNode }) {
   return (
-    <div className="grid content-start gap-1.5">
-      <label htmlFor={id} className="text-[13px] font-semibold">{label}</label>
+    <div className="grid grid-cols-[minmax(0,1fr)] content-start gap-1.5">
+      <label htmlFor={id} className="text-[13px] font-semibold [overflow-wrap:anywhere]">{label}</label>
       {children}
       {hint !== undefined && <small id={`${id}-hint`} className="text-[13px] text-soft">{hint}</small>}
       {error !== undefined && <small id={`${id}-error`} className="text-[13px] text-warn" role="alert">{error}</small>}

@@ -18,7 +18,7 @@ export function Page({ title, lead, back, actions, children }: PageProps) {
         <div className="grid min-w-0 gap-1">
           {back}
           <h1 className="text-2xl font-bold tracking-tight [overflow-wrap:anywhere]" dir="auto">{title}</h1>
-          {lead !== undefined && <p className="max-w-prose text-soft">{lead}</p>}
+          {lead !== undefined && <p className="max-w-prose text-soft [overflow-wrap:anywhere]">{lead}</p>}
         </div>
         {actions !== undefined && <div className="flex flex-wrap items-center gap-2">{actions}</div>}
       </header>
@@ -34,7 +34,7 @@ export function Card({ title, lead, actions, children, className = '', ...rest }
         <header className="flex flex-wrap items-start justify-between gap-2">
           <div className="grid min-w-0 gap-0.5">
             <h2 className="text-base font-semibold">{title}</h2>
-            {lead !== undefined && <p className="text-sm text-soft">{lead}</p>}
+            {lead !== undefined && <p className="text-sm text-soft [overflow-wrap:anywhere]">{lead}</p>}
           </div>
           {actions}
         </header>

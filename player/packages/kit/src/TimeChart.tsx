@@ -31,7 +31,7 @@ export function TimeChart(props: Props) {
   const [table, setTable] = useState(false);
   const { label, times, lines, format } = props;
   return (
-    <figure className="m-0 grid gap-1" aria-label={label}>
+    <figure className="m-0 grid grid-cols-[minmax(0,1fr)] gap-1" aria-label={label}>
       {table ? <Figures {...props} /> : times.length < 2 ? <p className="grid min-h-28 place-items-center text-sm text-soft"><Trans>Not enough figures yet for a chart.</Trans></p> : <Canvas {...props} />}
       <figcaption className="flex flex-wrap items-center justify-between gap-2 text-[13px] text-soft">
         <span className="flex flex-wrap gap-x-4">
@@ -102,7 +102,7 @@ function Canvas({ label, times, lines, format, height = 180, bars = false }: Pro
       chart.current = null;
     };
   }, [shape, height, bars]);
-  return <div ref={place} role="img" aria-label={label} dir="ltr" style={{ minHeight: height }} />;
+  return <div ref={place} className="min-w-0 overflow-hidden" role="img" aria-label={label} dir="ltr" style={{ minHeight: height }} />;
 }
 
 function options(Plot: typeof uPlot, node: HTMLElement, height: number, bars: boolean, latest: { current: Pick<Props, 'lines' | 'format'> }): uPlot.Options {

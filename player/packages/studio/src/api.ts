@@ -260,6 +260,8 @@ export const streams = {
     request<{ token: string }>('POST', `/v1/streams/${stream}/preview-tokens`, { bearer }),
   playbackToken: (bearer: string, stream: string, ttl_s: number) =>
     request<{ token: string; expires_in: number }>('POST', `/v1/streams/${stream}/playback-tokens`, { bearer, body: { ttl_s } }),
+  userToken: (bearer: string, body: { user: string; name: string; roles: Record<string, string>; staff: boolean; ttl_s: number }) =>
+    request<{ token: string }>('POST', '/v1/user-tokens', { bearer, body }),
   seat: (bearer: string, body: { sub: string; name: string; roles: Record<string, 'owner' | 'moderator'>; staff: boolean; ttl_s: number }) =>
     request<{ token: string }>('POST', '/v1/user-tokens', { bearer, body }),
 };

@@ -18,6 +18,7 @@ const SCOPES = [
   { scope: 'events:read', words: 'Follow events' },
   { scope: 'events:write', words: 'Send events' },
   { scope: 'places:write', words: 'Change places' },
+  { scope: 'followers:write', words: 'See and remove followers' },
   { scope: 'webhooks:read', words: 'Read webhooks and what they delivered' },
   { scope: 'webhooks:write', words: 'Change webhooks, with addresses and secrets' },
   { scope: 'integrations:read', words: 'Read sources and integrations' },

@@ -55,7 +55,7 @@ function Tile({ recording }: { recording: FullRecording }) {
   return (
     <li className="grid content-start overflow-hidden rounded-card border border-line bg-surface" data-testid="recording" data-state={state}>
       <div className="relative aspect-video bg-raised">
-        {ready ? <Poster id={id} name={name} /> : <span className="absolute inset-0 grid place-items-center text-soft"><Clapperboard size={28} aria-hidden /></span>}
+        {ready ? <Poster id={id} name={name} signed={visibility === 'signed'} /> : <span className="absolute inset-0 grid place-items-center text-soft"><Clapperboard size={28} aria-hidden /></span>}
         {ready && duration_s !== null && <span className="absolute end-2 bottom-2 rounded bg-black/75 px-1.5 text-[13px] text-white tabular-nums" dir="ltr">{clockText(duration_s)}</span>}
         {TONES[state] !== undefined && <span className="absolute start-2 top-2 rounded-full bg-surface"><Badge tone={TONES[state] ?? 'neutral'} dot={state === 'recording'}>{stateText(recording)}</Badge></span>}
       </div>
@@ -71,14 +71,16 @@ function Tile({ recording }: { recording: FullRecording }) {
   );
 }
 
-/** The poster, as a link to the recording. A signed one needs the app's token. */
-function Poster({ id, name }: { id: string; name: string }) {
+/** The poster, as a link to the recording. The app's token is made only for one that is not public: its makings are audited. */
+function Poster({ id, name, signed }: { id: string; name: string; signed: boolean }) {
   const { t } = useLingui();
   const { app, askAs } = useApp();
-  const { data } = useQuery({ queryKey: [app.id, 'access', id], queryFn: () => askAs(recordingApi.access, id), staleTime: 30 * 60_000 });
+  const [closed, setClosed] = useState(signed);
+  const { data } = useQuery({ queryKey: [app.id, 'access', id], queryFn: () => askAs(recordingApi.access, id), staleTime: 30 * 60_000, enabled: closed });
+  const picture = closed ? data?.poster_url : `/v1/watch/${id}/poster.jpg`;
   return (
-    <a href={data === undefined ? `/watch/${id}` : `/watch/${id}#token=${data.token}`} target="_blank" rel="noopener" aria-label={t`Watch ${name}`} className="group absolute inset-0 grid place-items-center">
-      {data !== undefined && <img src={data.poster_url} alt="" loading="lazy" className="absolute inset-0 size-full object-cover" onError={({ currentTarget }) => { currentTarget.hidden = true; }} />}
+    <a href={closed && data !== undefined ? `/watch/${id}#token=${data.token}` : `/watch/${id}`} target="_blank" rel="noopener" aria-label={t`Watch ${name}`} className="group absolute inset-0 grid place-items-center">
+      {picture !== undefined && <img key={picture} src={picture} alt="" loading="lazy" className="absolute inset-0 size-full object-cover" onError={({ currentTarget }) => { currentTarget.hidden = true; setClosed(true); }} />}
       <span className="relative grid size-11 place-items-center rounded-full bg-black/60 text-white opacity-0 transition-opacity group-hover:opacity-100 group-focus-visible:opacity-100 pointer-coarse:opacity-100"><Play size={20} aria-hidden /></span>
     </a>
   );

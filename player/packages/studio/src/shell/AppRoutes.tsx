@@ -2,7 +2,7 @@ import { useEffect, useMemo, type ReactNode } from 'react';
 import { Redirect, Route, Switch, useLocation } from 'wouter';
 import type { App, Role } from '../api';
 import { HomePage } from '../home/HomePage';
-import { IntegrationsPage, KeysPage, LogPage, NewStreamPage, RecordingsPage, SettingsPage, SourcesPage, StreamPage, StreamsPage, TeamPage, UsagePage, WebhooksPage } from './lazyPages';
+import { ChannelPage, ChannelsPage, EventsPage, IntegrationsPage, KeysPage, LogPage, NewStreamPage, ProfilesPage, RecordingsPage, SettingsPage, SourcesPage, StreamPage, StreamsPage, TeamPage, TokensPage, UsagePage, WebhooksPage } from './lazyPages';
 import { atLeast } from '../roles';
 import { AppContext, useApp, type StudioApp } from './AppContext';
 import { AppSession } from './appSession';
@@ -42,6 +42,11 @@ function Pages({ studio }: { studio: Studio }) {
         <Route path="/streams/:id/*?">{({ id }) => <StreamPage key={id} id={id} />}</Route>
         {part('streams', <StreamsPage />)}
         {part('recordings', <RecordingsPage />)}
+        <Route path="/channels/:id/*?">{({ id }) => <ChannelPage key={id} id={id} />}</Route>
+        {part('channels', <ChannelsPage />)}
+        {part('profiles', <ProfilesPage />)}
+        {part('events', <EventsPage />)}
+        {part('tokens', <TokensPage />)}
         {part('usage', <UsagePage />)}
         {part('webhooks', <Legacy>{({ askAs, can }) => <WebhooksPage ask={askAs} changes={can('admin')} />}</Legacy>)}
         {part('sources', <Legacy>{({ askAs, can }) => <SourcesPage ask={askAs} changes={can('admin')} />}</Legacy>)}

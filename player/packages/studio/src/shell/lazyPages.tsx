@@ -6,6 +6,11 @@ export const StreamsPage = page(async () => (await import('../streams/StreamsPag
 export const NewStreamPage = page(async () => (await import('../streams/NewStreamPage')).NewStreamPage);
 export const StreamPage = page(async () => (await import('../streams/StreamPage')).StreamPage);
 export const RecordingsPage = page(async () => (await import('../recordings/RecordingsPage')).RecordingsPage);
+export const ChannelsPage = page(async () => (await import('../channels/ChannelsPage')).ChannelsPage);
+export const ChannelPage = page(async () => (await import('../channels/ChannelPage')).ChannelPage);
+export const ProfilesPage = page(async () => (await import('../profiles/ProfilesPage')).ProfilesPage);
+export const EventsPage = page(async () => (await import('../events/EventsPage')).EventsPage);
+export const TokensPage = page(async () => (await import('../tokens/TokensPage')).TokensPage);
 export const UsagePage = page(async () => (await import('../usage/UsagePage')).UsagePage);
 export const WebhooksPage = page(async () => (await import('../webhooks/WebhooksPage')).WebhooksPage);
 export const SourcesPage = page(async () => (await import('../sources/SourcesPage')).SourcesPage);

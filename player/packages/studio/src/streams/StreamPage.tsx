@@ -1,7 +1,6 @@
 import { Trans, useLingui } from '@lingui/react/macro';
 import { ExternalLink, MessagesSquare } from 'lucide-react';
-import type { ReactNode } from 'react';
-import { Link, Route, Switch, useLocation } from 'wouter';
+import { Link, Route, Switch } from 'wouter';
 import { Problem } from '@weir/client/http.ts';
 import { Button } from '@weir/kit/Button.tsx';
 import { Page } from '@weir/kit/Layout.tsx';
@@ -9,6 +8,7 @@ import { ErrorState, Skeleton } from '@weir/kit/States.tsx';
 import { StateBadge } from '@weir/ui/StateBadge.tsx';
 import { useApp } from '../shell/AppContext';
 import { Lost } from '../shell/Lost';
+import { Tabs } from '../shell/Tabs';
 import { usePageTitle } from '../shell/title';
 import { useAction } from '../common/useAction';
 import { RecordingList } from '../recordings/RecordingList';
@@ -38,12 +38,7 @@ function Shown({ stream, lost }: { stream: FullStream; lost: boolean }) {
       back={<Link href="/streams" className="text-sm text-soft"><Trans>Streams</Trans></Link>}
       actions={<><StateBadge state={lost ? 'lost' : stream.state} /><WatchLinks stream={stream} /></>}
     >
-      <nav aria-label={t`This stream`} className="sections -mt-2 flex flex-wrap gap-x-1 border-b border-line">
-        <Tab href={base}>{t`Overview`}</Tab>
-        <Tab href={`${base}/settings`}>{t`Settings`}</Tab>
-        <Tab href={`${base}/broadcasts`}>{t`Broadcasts`}</Tab>
-        <Tab href={`${base}/recordings`}>{t`Recordings`}</Tab>
-      </nav>
+      <Tabs label={t`This stream`} tabs={[[base, t`Overview`], [`${base}/settings`, t`Settings`], [`${base}/broadcasts`, t`Broadcasts`], [`${base}/recordings`, t`Recordings`]]} />
       <Switch>
         <Route path={`${base}/settings`}><SettingsForm stream={stream} /></Route>
         <Route path={`${base}/broadcasts`}><BroadcastList stream={stream.id} /></Route>
@@ -52,13 +47,6 @@ function Shown({ stream, lost }: { stream: FullStream; lost: boolean }) {
         <Route><Lost /></Route>
       </Switch>
     </Page>
-  );
-}
-
-function Tab({ href, children }: { href: string; children: ReactNode }) {
-  const [location] = useLocation();
-  return (
-    <Link href={href} aria-current={location === href ? 'page' : undefined} className="tap -mb-px inline-flex min-h-10 items-center border-b-2 border-transparent px-3 font-semibold text-soft no-underline hover:text-ink aria-[current]:border-accent aria-[current]:text-ink">{children}</Link>
   );
 }
 
