@@ -1,9 +1,5 @@
 /** What this browser keeps between visits. Storage may be closed to us (private windows, embedding); then nothing is kept. */
-<<<<<<< HEAD
-type Item = 'user' | 'device' | 'name' | 'volume' | 'language' | 'theme' | 'quality' | 'saving' | 'theatre' | 'chat';
-=======
-type Item = 'user' | 'device' | 'name' | 'volume' | 'language' | 'theme' | 'app' | 'quality' | 'saving' | 'theatre' | 'followed';
->>>>>>> watch-page
+type Item = 'user' | 'device' | 'name' | 'volume' | 'language' | 'theme' | 'app' | 'quality' | 'saving' | 'theatre' | 'followed' | 'chat';
 
 export function recall(item: Item): string | null {
   try {
