@@ -44,6 +44,13 @@ class Watched(AnswerModel):
     sound_alone: bool = Field(description="The newest broadcast has no picture of its own.")
 
 
+class RecordedOf(AnswerModel):
+    """The stream that a recording was made of."""
+
+    playback_id: str
+    title: str
+
+
 class WatchedStream(AnswerModel):
     """Of a signed stream everything but `playback_id` and `visibility` is null for those who show no token."""
 
@@ -73,6 +80,7 @@ class WatchedStream(AnswerModel):
     recording: str | None = Field(
         description="After a broadcast of a public stream: the id under which its recording is watched."
     )
+    of: RecordedOf | None = Field(description="Of a recording: its stream, if that is public.")
     viewers: int | None
 
 

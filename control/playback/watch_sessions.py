@@ -131,7 +131,17 @@ class WatchSessions:
         return {
             **self.view(stream),
             "recording": recording["id"] if recording is not None else None,
+            "of": await self._of(stream),
         }
+
+    async def _of(self, shown: StreamDoc) -> dict[str, str] | None:
+        """Of a recording the stream that it was made of, unless that is signed or there is none."""
+        if shown["state"] != RECORDED:
+            return None
+        stream = await self._directory.stream(shown["id"])
+        if stream is None or stream["visibility"] != "public":
+            return None
+        return {"playback_id": stream["playback"], "title": stream["title"]}
 
     async def recordings(self, playback: str, token: str, asked: Paging) -> Page[RecordingDoc]:
         """The public recordings of a stream, newest first. Errors: NotFound; Forbidden for a signed stream
