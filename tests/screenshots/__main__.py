@@ -66,7 +66,12 @@ def studio_shots(content: Content) -> Iterator[Shot]:
     yield Shot("studio-operator", "/studio/operator", "h1")
     yield Shot("studio-empty-home", f"/studio/{content.empty_app}/home", "[data-testid=live-now]")
     yield Shot("studio-empty-streams", f"/studio/{content.empty_app}/streams", "[data-testid=empty]")
-    yield Shot("studio-palette", f"/studio/{app}/home", "[data-testid=live-now]", lambda page: page.keyboard.press("Control+k"))
+    yield Shot(
+        "studio-palette",
+        f"/studio/{app}/home",
+        "[data-testid=live-now]",
+        lambda page: page.keyboard.press("Control+k"),
+    )
     yield Shot("studio-menu", f"/studio/{app}/home", "[data-testid=live-now]", _open_menu)
 
 
@@ -80,7 +85,9 @@ def _open_menu(page: Page) -> None:
 def public_shots(content: Content) -> Iterator[Shot]:
     watch = f"/watch/{content.live_playback}"
     yield Shot("watch-live", watch, "[data-testid=stream-state][data-state=live]")
-    yield Shot("watch-offline", f"/watch/{content.offline_playback}", "[data-testid=stream-state][data-state=idle]")
+    yield Shot(
+        "watch-offline", f"/watch/{content.offline_playback}", "[data-testid=stream-state][data-state=idle]"
+    )
     yield Shot("watch-signed", f"/watch/{content.signed_playback}", "h2, h1")
     yield Shot("watch-missing", "/watch/ply_00000000000000000000000000", "h2, h1")
     yield Shot("watch-recording", f"/watch/{content.recording}", "[data-testid=video]")
@@ -91,7 +98,9 @@ def public_shots(content: Content) -> Iterator[Shot]:
 
 
 @contextmanager
-def visitor(browser: Browser, content: Content, size: str, theme: str, *, known: bool) -> Iterator[BrowserContext]:
+def visitor(
+    browser: Browser, content: Content, size: str, theme: str, *, known: bool
+) -> Iterator[BrowserContext]:
     width, height = SIZES[size]
     context = browser.new_context(
         viewport={"width": width, "height": height},
@@ -101,7 +110,9 @@ def visitor(browser: Browser, content: Content, size: str, theme: str, *, known:
         reduced_motion="reduce",
     )
     if known:
-        answer = context.request.post(f"{content.address}/v1/auth/login", data={"email": EMAIL, "password": PASSWORD})
+        answer = context.request.post(
+            f"{content.address}/v1/auth/login", data={"email": EMAIL, "password": PASSWORD}
+        )
         assert answer.ok, answer.text()
     try:
         yield context
@@ -128,7 +139,9 @@ def take(context: BrowserContext, content: Content, shot: Shot, name: str, folde
     wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     if wide > 0:
         said.append(f"{wide} px wider than the window")
-    page.screenshot(path=folder / f"{name}.png", full_page=not shot.name.startswith(("studio-palette", "studio-menu")))
+    page.screenshot(
+        path=folder / f"{name}.png", full_page=not shot.name.startswith(("studio-palette", "studio-menu"))
+    )
     page.close()
     return said
 

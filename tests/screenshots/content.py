@@ -15,7 +15,11 @@ TALK = (
     ("ben", "Ben", "The sound is great today."),
     ("mona", "منى", "صباح الخير من القاهرة"),
     ("ada", "Ada", "Here are the notes: https://harbour.example/notes/2026/11"),
-    ("carl", "Carl with a rather long name that goes on and on", "A longer message, which says more than fits into one line, and then some more, to see how it wraps on a phone."),
+    (
+        "carl",
+        "Carl with a rather long name that goes on and on",
+        "A longer message, which says more than fits into one line, and then some more, to see how it wraps on a phone.",
+    ),
     ("ben", "Ben", "👏👏👏"),
 )
 
@@ -62,9 +66,17 @@ class Content:
         self.recording = self._record(live)
         self._publisher = self._publish(live)
         for user, name, text in TALK:
-            self._ask("POST", f"/v1/channels/{self.channel}/messages", {"user": {"id": user, "name": name}, "text": text})
+            self._ask(
+                "POST",
+                f"/v1/channels/{self.channel}/messages",
+                {"user": {"id": user, "name": name}, "text": text},
+            )
         self.place = self._places()
-        self.webhook = self._ask("POST", "/v1/webhooks", {"url": "https://hooks.example/weir", "types": ["stream.*"], "description": "Parking service"})["id"]
+        self.webhook = self._ask(
+            "POST",
+            "/v1/webhooks",
+            {"url": "https://hooks.example/weir", "types": ["stream.*"], "description": "Parking service"},
+        )["id"]
 
     def _app(self, name: str) -> str:
         return str(self._stack.ask("POST", "/v1/apps", {"name": name}, self._person)[1]["id"])
@@ -78,7 +90,9 @@ class Content:
 
     def _publish(self, stream: dict[str, Any]) -> Publisher:
         publisher = Publisher(f"{stream['server']}/{stream['key']}", seconds=3600)
-        wait_until(lambda: self._ask("GET", f"/v1/streams/{stream['id']}")["state"] == "live", "the stream", 40)
+        wait_until(
+            lambda: self._ask("GET", f"/v1/streams/{stream['id']}")["state"] == "live", "the stream", 40
+        )
         return publisher
 
     def _record(self, stream: dict[str, Any]) -> str:
