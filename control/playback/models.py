@@ -31,8 +31,8 @@ class Watched(AnswerModel):
     schedule: list[Planned] = Field(
         description="Announced broadcasts that are still to come, the next one first."
     )
-    poster: str = Field(
-        description="Where its picture is, if there is one; of a signed stream with `?token=`."
+    poster: str | None = Field(
+        description="Where its picture is, if one was kept; of a signed stream with `?token=`. null before the first broadcast."
     )
     duration_s: float | None = Field(description="Of a recording.")
     follow: FollowWays
@@ -67,7 +67,7 @@ class WatchedStream(AnswerModel):
         description="Announced broadcasts that are still to come, the next one first."
     )
     poster: str | None = Field(
-        description="Where its picture is, if there is one; of a signed stream with `?token=`."
+        description="Where its picture is, if one was kept; of a signed stream with `?token=`. null before the first broadcast."
     )
     duration_s: float | None = Field(description="Of a recording.")
     follow: FollowWays | None

@@ -50,7 +50,7 @@ def stream_view(stream: StreamDoc, now: int) -> dict[str, Any]:
         "state": stream["state"],
         "visibility": stream["visibility"],
         "live_since": format_time(stream.get("live_since")),
-        "poster": poster_path(stream["playback"]),
+        "poster": poster_path(stream["playback"]) if recorded or stream.get("live_since") else None,
         "duration_s": stream.get("duration_s") if recorded else None,
     }
     if recorded:
@@ -81,7 +81,7 @@ def is_public(recording: RecordingDoc, stream_is: bool) -> bool:
 
 
 def poster_path(playback: str) -> str:
-    """Where the picture of a stream or recording is, if there is one."""
+    """Where the picture of a stream or recording is; 404 there when none was kept."""
     return f"/v1/watch/{playback}/poster.jpg"
 
 

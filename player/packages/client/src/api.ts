@@ -22,7 +22,7 @@ export interface Stream {
   /** What is announced and still to come, the next one first. */
   schedule: Planned[];
   /** A path; there may be no picture behind it. */
-  poster: string;
+  poster: string | null;
   /** Of a recording. */
   duration_s: number | null;
 }

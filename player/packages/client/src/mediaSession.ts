@@ -14,7 +14,7 @@ export function followMediaSession(watching: Watching): () => void {
   handle(session, 'seekto', ({ seekTime }) => { if (seekTime !== undefined) playback.seek(playback.view.get().from + seekTime); });
   const show = () => {
     const { stream } = follower.view.get();
-    session.metadata = stream === null ? null : new MediaMetadata({ title: stream.title, artist: stream.streamer, artwork: [{ src: new URL(watching.poster(stream.poster), location.href).href, type: 'image/jpeg' }] });
+    session.metadata = stream === null ? null : new MediaMetadata({ title: stream.title, artist: stream.streamer, artwork: stream.poster === null ? [] : [{ src: new URL(watching.poster(stream.poster), location.href).href, type: 'image/jpeg' }] });
   };
   const place = () => {
     const { playing, at, from, to, speed } = playback.view.get();

@@ -74,7 +74,7 @@ export function PlayerOverlay({ scene, watching, next }: Props) {
   const recording = AFTER.has(scene) ? (stream?.recording ?? null) : null;
   return (
     <>
-      {stream !== null && PICTURED.has(scene) && <Poster key={stream.state} address={watching.poster(stream.poster)} />}
+      {stream !== null && stream.poster !== null && PICTURED.has(scene) && <Poster key={stream.state} address={watching.poster(stream.poster)} />}
       <div className="scene" data-scene={scene} role="status">
         {recording === null ? (
           <div className="scene-sign" data-busy={BUSY.has(scene)}>

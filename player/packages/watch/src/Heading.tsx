@@ -18,7 +18,7 @@ export function Heading({ watching }: { watching: Watching }) {
     <header className="meta">
       {stream !== null && streamer !== '' && <Avatar name={streamer} address={stream.avatar} />}
       <div className="meta-words">
-        <h1 title={title}><bdi>{title || '\u00a0'}</bdi></h1>
+        {title === '' ? <p className="meta-none" aria-hidden="true">{'\u00a0'}</p> : <h1 title={title}><bdi>{title}</bdi></h1>}
         {streamer !== '' && <p className="meta-streamer" title={streamer}><bdi>{streamer}</bdi></p>}
         <div className="meta-facts">
           <StreamBadge watching={watching} timed />

@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'react';
 import { Trans, useLingui } from '@lingui/react/macro';
 import { msg } from '@lingui/core/macro';
 import { i18n, type MessageDescriptor } from '@lingui/core';
-import { EmojiPicker as Picker } from 'frimousse';
+import { EmojiPicker as Picker, type EmojiPickerListEmojiProps, type EmojiPickerListRowProps } from 'frimousse';
 import { categories, emojis } from 'virtual:emoji';
 
 
@@ -14,6 +14,15 @@ const SKIN_TONES = { light: '', 'medium-light': '', medium: '', 'medium-dark': '
 
 function data() {
   return { locale: i18n.locale, emojis, skinTones: SKIN_TONES, categories: categories.map(({ index, key }) => ({ index, label: NAMES[key] === undefined ? key : i18n._(NAMES[key]) })) };
+}
+
+/** Rows and columns are counted from one; the library counts from zero. */
+function Row({ 'aria-rowindex': row = 0, ...props }: EmojiPickerListRowProps) {
+  return <div {...props} aria-rowindex={row + 1} />;
+}
+
+function One({ emoji, 'aria-colindex': column = 0, ...props }: EmojiPickerListEmojiProps) {
+  return <button type="button" {...props} aria-colindex={column + 1}>{emoji.emoji}</button>;
 }
 
 /** Emoji to search and to choose from; the data is a file of ours. */
@@ -36,7 +45,7 @@ export function EmojiPicker({ onPick, onClose }: { onPick: (emoji: string) => vo
         <Picker.Viewport className="emoji-view">
           <Picker.Loading className="emoji-said"><Trans>Loading …</Trans></Picker.Loading>
           <Picker.Empty className="emoji-said"><Trans>No emoji found.</Trans></Picker.Empty>
-          <Picker.List className="emoji-list" />
+          <Picker.List className="emoji-list" components={{ Row, Emoji: One }} />
         </Picker.Viewport>
       </Picker.Root>
     </div>

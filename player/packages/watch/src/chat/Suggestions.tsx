@@ -61,7 +61,7 @@ export function useSuggestions(chat: ChatClient, draft: Draft, take: (option: Op
     return true;
   };
   const field = completion === null ? {} : {
-    role: 'combobox', 'aria-expanded': true, 'aria-haspopup': 'listbox', 'aria-autocomplete': 'list', 'aria-controls': id,
+    'aria-haspopup': 'listbox', 'aria-autocomplete': 'list', 'aria-controls': id,
     'aria-activedescendant': `${id}-${at}`,
   };
   return { id, completion, active: at, field, onKey, choose };
