@@ -16,6 +16,7 @@ from realtime.chat.before_message import BeforeMessage
 from realtime.chat.held_messages import HELD, HeldMessages
 from realtime.chat.history import HistoryReader
 from realtime.chat.moderation import Moderation
+from realtime.chat.moderator_view import HeldDecisions, ModeratorView
 from realtime.chat.presence import PresenceTracker
 from realtime.chat.service import Chat
 from realtime.chat.typing_reactions import TypingReactions
@@ -106,6 +107,17 @@ class RealtimeRoom:
             held=self._held,
         )
         self._typing_reactions = TypingReactions(self._connection, self._log, self._chat.standing_of)
+        decisions = HeldDecisions(self._held, self._chat)
+        moderators = ModeratorView(
+            directory=services.directory,
+            chat=self._chat,
+            held=self._held,
+            decisions=decisions,
+            actions=actions,
+            moderation=self._moderation,
+            people=people,
+            reader=reader,
+        )
         self._api = ChannelRoutes(
             directory=services.directory,
             entries=self._log,
@@ -117,6 +129,7 @@ class RealtimeRoom:
             moderation=self._moderation,
             viewers=self.viewers,
             held=self._held,
+            decisions=decisions,
         )
         self._subscriptions = EventSubscriptions(
             self._apps, self._follower, Recovery(self._log, self._follower), services.directory, services.bus
@@ -146,6 +159,7 @@ class RealtimeRoom:
             auth=auth,
             directory=services.directory,
             chat=self._chat,
+            moderators=moderators,
             signals=self._typing_reactions,
             fanout=self._fanout,
             feeds=self._subscriptions,

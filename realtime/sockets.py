@@ -18,6 +18,7 @@ from realtime.app_events.subscriptions import EventSubscription, EventSubscripti
 from realtime.chat.bans import Bans
 from realtime.chat.bans import refusal as refusal_of_ban
 from realtime.chat.client import Client
+from realtime.chat.moderator_view import ModeratorView
 from realtime.chat.service import Chat
 from realtime.chat.typing_reactions import TypingReactions
 from realtime.fanout import NAMESPACE, EngineServer, Fanout, Packet
@@ -25,16 +26,22 @@ from realtime.fanout.packet_guard import LONGEST_FRAME, POLICY, RESTART, TRY_AGA
 from realtime.log.redis_keys import origin
 from realtime.protocol.envelope import envelope
 from realtime.protocol.messages import (
+    ActionList,
     Ask,
+    CardOf,
     Commands,
     Delete,
+    HeldDecision,
+    HeldList,
     History,
     Join,
     Leave,
+    OneMessage,
     Order,
     Original,
     PresenceList,
     React,
+    Restrictions,
     Send,
     Subscribe,
     Typing,
@@ -194,6 +201,7 @@ class Sockets:
         auth: Authenticator,
         directory: Directory,
         chat: Chat,
+        moderators: ModeratorView,
         signals: TypingReactions,
         fanout: Fanout,
         feeds: EventSubscriptions,
@@ -226,6 +234,12 @@ class Sockets:
             "chat.delete": (Delete, chat.delete),
             "chat.history": (History, chat.history),
             "chat.original": (Original, chat.original),
+            "chat.message": (OneMessage, moderators.message),
+            "held.list": (HeldList, moderators.waiting),
+            "held.decide": (HeldDecision, moderators.decide),
+            "moderation.actions": (ActionList, moderators.actions),
+            "moderation.restrictions": (Restrictions, moderators.restrictions),
+            "moderation.user": (CardOf, moderators.card),
             "typing.start": (Typing, signals.typing),
             "typing.stop": (Typing, signals.stopped),
             "reaction.send": (React, signals.react),

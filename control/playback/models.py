@@ -31,8 +31,8 @@ class Watched(AnswerModel):
     schedule: list[Planned] = Field(
         description="Announced broadcasts that are still to come, the next one first."
     )
-    poster: str = Field(
-        description="Where its picture is, if there is one; of a signed stream with `?token=`."
+    poster: str | None = Field(
+        description="Where its picture is, if one was kept; of a signed stream with `?token=`. null before the first broadcast."
     )
     duration_s: float | None = Field(description="Of a recording.")
     follow: FollowWays
@@ -42,6 +42,13 @@ class Watched(AnswerModel):
     previews: bool | None = None
     ended: str | None = Field(description="When the newest broadcast ended.")
     sound_alone: bool = Field(description="The newest broadcast has no picture of its own.")
+
+
+class RecordedOf(AnswerModel):
+    """The stream that a recording was made of."""
+
+    playback_id: str
+    title: str
 
 
 class WatchedStream(AnswerModel):
@@ -60,7 +67,7 @@ class WatchedStream(AnswerModel):
         description="Announced broadcasts that are still to come, the next one first."
     )
     poster: str | None = Field(
-        description="Where its picture is, if there is one; of a signed stream with `?token=`."
+        description="Where its picture is, if one was kept; of a signed stream with `?token=`. null before the first broadcast."
     )
     duration_s: float | None = Field(description="Of a recording.")
     follow: FollowWays | None
@@ -73,6 +80,7 @@ class WatchedStream(AnswerModel):
     recording: str | None = Field(
         description="After a broadcast of a public stream: the id under which its recording is watched."
     )
+    of: RecordedOf | None = Field(description="Of a recording: its stream, if that is public.")
     viewers: int | None
 
 

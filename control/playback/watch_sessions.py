@@ -50,7 +50,7 @@ def stream_view(stream: StreamDoc, now: int) -> dict[str, Any]:
         "state": stream["state"],
         "visibility": stream["visibility"],
         "live_since": format_time(stream.get("live_since")),
-        "poster": poster_path(stream["playback"]),
+        "poster": poster_path(stream["playback"]) if recorded or stream.get("live_since") else None,
         "duration_s": stream.get("duration_s") if recorded else None,
     }
     if recorded:
@@ -81,7 +81,7 @@ def is_public(recording: RecordingDoc, stream_is: bool) -> bool:
 
 
 def poster_path(playback: str) -> str:
-    """Where the picture of a stream or recording is, if there is one."""
+    """Where the picture of a stream or recording is; 404 there when none was kept."""
     return f"/v1/watch/{playback}/poster.jpg"
 
 
@@ -131,7 +131,17 @@ class WatchSessions:
         return {
             **self.view(stream),
             "recording": recording["id"] if recording is not None else None,
+            "of": await self._of(stream),
         }
+
+    async def _of(self, shown: StreamDoc) -> dict[str, str] | None:
+        """Of a recording the stream that it was made of, unless that is signed or there is none."""
+        if shown["state"] != RECORDED:
+            return None
+        stream = await self._directory.stream(shown["id"])
+        if stream is None or stream["visibility"] != "public":
+            return None
+        return {"playback_id": stream["playback"], "title": stream["title"]}
 
     async def recordings(self, playback: str, token: str, asked: Paging) -> Page[RecordingDoc]:
         """The public recordings of a stream, newest first. Errors: NotFound; Forbidden for a signed stream

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute
 from realtime.chat.held_messages import HeldMessages, shown_held
 from realtime.chat.history import HistoryReader, Sought
 from realtime.chat.moderation import Actor, Moderation, Outcome
+from realtime.chat.moderator_view import HeldDecisions
 from realtime.chat.presence import PresenceTracker
 from realtime.chat.service import Chat
 from realtime.chat.users import ChannelUser as Known
@@ -258,6 +259,7 @@ class ChannelRoutes:
         moderation: Moderation,
         viewers: Viewers,
         held: HeldMessages,
+        decisions: HeldDecisions,
     ) -> None:
         self._directory = directory
         self._log = entries
@@ -269,6 +271,7 @@ class ChannelRoutes:
         self._moderation = moderation
         self._viewers = viewers
         self._held = held
+        self._decisions = decisions
 
     def routes(self, door: Door) -> list[BaseRoute]:
         base = "/v1/channels/{channel}"
@@ -469,24 +472,13 @@ class ChannelRoutes:
 
     async def approve(self, call: Call) -> Answer:
         """It is appended as its author wrote it; bans of its author hold."""
-        tenant, stream = await self._access(call)
-        one = await self._held.get(tenant.app, stream["channel"], call.path("message"))
-        await self._held.decide(one, "message.approved", by(call))
-        try:
-            stored = await self._chat.append(
-                stream, one["uid"], one["cid"], one["user"], NO_RATE, one["data"]
-            )
-        except Forbidden:  # the author is banned or muted by now
-            await self._held.undecide(one)
-            raise
-        await self._held.drop(one)
+        _, stream = await self._access(call)
+        stored = await self._decisions.approve(stream, call.path("message"), by(call))
         return Answer({"id": stored.id, "seq": stored.seq, "epoch": stored.epoch})
 
     async def reject(self, call: Call) -> Answer:
-        tenant, stream = await self._access(call)
-        one = await self._held.get(tenant.app, stream["channel"], call.path("message"))
-        await self._held.decide(one, "message.rejected", by(call))
-        await self._held.drop(one)
+        _, stream = await self._access(call)
+        await self._decisions.reject(stream, call.path("message"), by(call))
         return Answer(None, 204)
 
     async def original(self, call: Call) -> Answer:

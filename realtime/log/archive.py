@@ -58,6 +58,7 @@ MODERATION = Collection[ActionDoc](
         "current": "bool",
         "applied": "bool",
         "actor.id": "str",
+        "target.id": "str",
         "at": "int",
         "due": "int",
     },
@@ -66,6 +67,7 @@ MODERATION = Collection[ActionDoc](
         Index(("channel", "current", "id")),
         Index(("channel", "id")),
         Index(("channel", "actor.id", "id")),
+        Index(("channel", "target.id", "id")),
         Index(("applied", "at")),
         Index(("due",)),
         Index(("app", "current", "id")),
@@ -298,6 +300,13 @@ class Actions:
         return await self._all.find(
             MODERATION, {"channel": channel}, descending=True, limit=limit, cursor=cursor
         )
+
+    async def about(self, channel: str, user: str, limit: int) -> list[ActionDoc]:
+        """The newest actions about a user in this channel, newest first."""
+        page = await self._all.find(
+            MODERATION, {"channel": channel, "target.id": user}, descending=True, limit=limit
+        )
+        return page.data
 
     async def clearings(self, channel: str, users: set[str]) -> dict[str, int]:
         """For each facet the seq below which messages are hidden, of these users and of all."""

@@ -144,8 +144,75 @@ class Written(Answer):
     removed: bool
 
 
+class OneRead(Answer):
+    message: Message
+
+
+class HeldOne(BaseModel):
+    """A message that the app's server wants a moderator to see first, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+    id: str
+    user: dict[str, Any]
+    text: str
+    created: str
+    reason: str | None = None
+
+
+class HeldPage(Answer):
+    """Oldest first."""
+
+    held: list[HeldOne]
+    next_cursor: str | None
+
+
+class Decided(Answer):
+    """`seq` of a message that was let through."""
+
+    id: str
+    seq: int | None = None
+
+
+class ActionPage(Answer):
+    """Newest first."""
+
+    actions: list[Action]
+    next_cursor: str | None
+
+
+class InForce(BaseModel):
+    """`action` is what to undo."""
+
+    model_config = ConfigDict(extra="forbid")
+    user: Person
+    kind: Literal["ban", "mute", "timeout", "shadowban"]
+    action: str
+    actor: dict[str, str]
+    at: str
+    reason: str | None = None
+    expires: str | None = None
+
+
+class RestrictionList(Answer):
+    """Newest first, 500 at most."""
+
+    restrictions: list[InForce]
+
+
 class Here(Person):
     role: str
+
+
+class Card(Answer):
+    """`messages` are the newest 20, oldest first; `messages_found` counts those among the newest entries of the
+    channel, and `more` says that there may be earlier ones."""
+
+    user: Here
+    restrictions: list[InForce]
+    actions: list[Action]
+    messages: list[Message]
+    messages_found: int
+    more: bool
 
 
 class PresencePage(Answer):
@@ -177,6 +244,12 @@ ANSWERS: dict[str, type[Answer]] = {
     "chat.delete": Done,
     "chat.history": HistoryPage,
     "chat.original": Written,
+    "chat.message": OneRead,
+    "held.list": HeldPage,
+    "held.decide": Decided,
+    "moderation.actions": ActionPage,
+    "moderation.restrictions": RestrictionList,
+    "moderation.user": Card,
     "typing.start": Done,
     "typing.stop": Done,
     "reaction.send": Done,

@@ -81,6 +81,41 @@ class Original(Request):
     id: MessageId
 
 
+class OneMessage(Request):
+    """A message that everybody here may read."""
+
+    id: MessageId
+
+
+class HeldList(Request):
+    """Messages that wait for a moderator."""
+
+    cursor: str | None = Field(None, max_length=200)
+    limit: int = Field(50, ge=1, le=PAGE_EVENTS)
+
+
+class HeldDecision(Request):
+    id: MessageId
+    approve: bool
+
+
+class ActionList(Request):
+    """What moderators did."""
+
+    cursor: str | None = Field(None, max_length=200)
+    limit: int = Field(50, ge=1, le=PAGE_EVENTS)
+
+
+class Restrictions(Request):
+    """Who is banned, muted, timed out or shadow-banned."""
+
+
+class CardOf(Request):
+    """`user` is an id."""
+
+    user: str = Field(min_length=1, max_length=128)
+
+
 class Typing(Request):
     pass
 

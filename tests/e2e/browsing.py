@@ -13,6 +13,30 @@ CHROMIUM = [
     "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required",
 ]  # fmt: skip
 VIDEO = "[data-testid=video]"
+# Messages by author and own id, in the order in which they were met; a list that fits is read at once.
+SCROLL_THROUGH = """
+async () => {
+  const found = new Map();
+  const take = () => document.querySelectorAll("[data-testid=chat-message]").forEach((one) => {
+    found.set(one.dataset.line, [one.dataset.seq, one.dataset.state, one.innerText, one.getBoundingClientRect().top + (list?.scrollTop ?? 0)]);
+  });
+  const list = document.querySelector(".messages-list");
+  take();
+  if (list === null || list.scrollHeight <= list.clientHeight) return [...found.values()].map((one) => one.slice(0, 3));
+  const before = list.scrollTop, atEnd = list.scrollHeight - before - list.clientHeight < 48;
+  for (let top = list.scrollHeight; top > 0; ) {
+    top = Math.max(0, top - list.clientHeight / 2);
+    list.scrollTop = Math.max(top, 260);
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    take();
+    if (top <= 260) break;
+  }
+  list.scrollTop = atEnd ? list.scrollHeight : before;
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  take();
+  return [...found.values()].filter((one) => one[0] !== undefined).sort((one, other) => one[0] - other[0]).map((one) => one.slice(0, 3));
+}
+"""
 
 
 class Viewer:
@@ -32,16 +56,19 @@ class Viewer:
     def until(self, name: str, wanted: str, seconds: float = 30) -> None:
         wait_until(lambda: wanted in self.text(name), f"{wanted!r} in {name}", seconds)
 
+    def to_chat(self) -> None:
+        """On a small screen off air the page shows what is said about the stream first."""
+        if self.page.locator("#tab-chat").is_visible():
+            self.page.click("#tab-chat")
+
     def say(self, text: str) -> None:
         self.page.fill("[data-testid=chat-input]", text)
         self.page.keyboard.press("Enter")
 
     def messages(self) -> list[tuple[int, str]]:
-        """(seq, text) of every message shown, in the page's order."""
-        found = self.page.eval_on_selector_all(
-            "[data-testid=chat-message]",
-            "all => all.map(one => [one.dataset.seq, one.dataset.state, one.innerText])",
-        )
+        """(seq, text) of every message of the list, in the page's order. Only what is in view is in the document,
+        so the list is scrolled through, and left as it was."""
+        found = self.page.evaluate(SCROLL_THROUGH)
         return [(int(seq), text) for seq, state, text in found if state == "sent"]
 
     def seconds_played(self) -> float:

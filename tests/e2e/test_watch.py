@@ -83,7 +83,8 @@ def test_the_quality_menu_changes_the_picture(ladder_show: Show, browser: Browse
     viewer = Viewer(browser, ladder_show.card["watch"])
     wait_until(lambda: viewer.seconds_played() > 0.5, "the picture", 30)
     viewer.page.mouse.move(400, 300)
-    viewer.page.click("[data-testid=quality-button]")
+    viewer.page.click("[data-testid=settings-button]")
+    viewer.page.click("[data-testid=settings-quality]")
     options = viewer.page.eval_on_selector_all(
         "[data-testid=quality-option]", "all => all.map(one => one.dataset.height)"
     )
@@ -91,7 +92,8 @@ def test_the_quality_menu_changes_the_picture(ladder_show: Show, browser: Browse
     for height in ("240", "360"):
         if not viewer.page.locator("[data-testid=quality-option]").count():
             viewer.page.mouse.move(401, 301)
-            viewer.page.click("[data-testid=quality-button]")
+            viewer.page.click("[data-testid=settings-button]")
+            viewer.page.click("[data-testid=settings-quality]")
         viewer.page.click(f"[data-testid=quality-option][data-height='{height}']")
         wait_until(
             lambda: str(viewer.page.eval_on_selector(VIDEO, "video => video.videoHeight")) == height,

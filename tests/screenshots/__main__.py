@@ -140,6 +140,7 @@ def take(context: BrowserContext, content: Content, shot: Shot, name: str, folde
     wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     if wide > 0:
         said.append(f"{wide} px wider than the window")
+    said += violations(page)
     page.screenshot(
         path=folder / f"{name}.png", full_page=not shot.name.startswith(("studio-palette", "studio-menu"))
     )

@@ -10,6 +10,13 @@ from tests.support.running_stack import ROOT
 # The contrast of words over a moving picture can't be known, and a test pattern has no captions.
 LEFT_OUT = ("video-caption",)
 
+# An open menu lies beside the landmarks, over the page, as all menus do.
+RUN_JS = """async (rules) => {
+  const { violations } = await axe.run(document, { rules, resultTypes: ['violations'] });
+  const inMenu = ({ target }) => document.querySelector(target[0])?.closest('[role=menu]') !== null;
+  return { violations: violations.filter(({ id, nodes }) => id !== 'region' || !nodes.every(inMenu)) };
+}"""
+
 
 @cache
 def _source() -> str:
@@ -21,7 +28,7 @@ def violations(page: Page) -> list[str]:
     so the rules are brought by the browser's own debugger."""
     page.evaluate(_source())
     found: dict[str, Any] = page.evaluate(
-        "rules => axe.run(document, { rules, resultTypes: ['violations'] })",
+        RUN_JS,
         {rule: {"enabled": False} for rule in LEFT_OUT},
     )
     return [

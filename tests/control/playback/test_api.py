@@ -95,6 +95,15 @@ async def test_a_recording_shows_its_own_description_else_the_stream_s(shop: Sho
         assert (shown["category"], shown["poster"]) == ("Music", f"/v1/watch/{recording}/poster.jpg")
 
 
+async def test_a_recording_names_its_stream_unless_that_is_signed(shop: Shop) -> None:
+    recording = await shop.recorded(1, visibility="public")
+    named = {"playback_id": shop.stream["playback_id"], "title": shop.stream["title"]}
+    assert (await shop.world.done("GET", f"/v1/watch/{recording}"))["of"] == named
+    assert (await shop.world.done("GET", shop.path))["of"] is None
+    await shop.change(visibility="signed")
+    assert (await shop.world.done("GET", f"/v1/watch/{recording}"))["of"] is None
+
+
 async def test_public_recordings_are_listed_newest_first(shop: Shop) -> None:
     """By pages, without those that are signed, unfinished or another stream's."""
     kept = [await shop.recorded(number) for number in range(5)]

@@ -12,7 +12,7 @@ from realtime.protocol.answers import ANSWERS, EXAMPLES
 from realtime.protocol.event_schemas import EVENTS
 from realtime.sockets import Sockets
 from tests.realtime.chat.test_api import api_key
-from tests.support.chat_nodes import Client, House
+from tests.support.chat_nodes import Client, House, Node
 from weir.foundation.http import openapi
 from weir.foundation.http.routing import BoundRoute
 
@@ -86,6 +86,7 @@ async def received(house: House) -> dict[str, Any]:
     told["chat.history"] = await ada.call("chat.history", limit=1, **here)
     told["chat.delete"] = await ada.call("chat.delete", id=told["chat.send"]["id"], **here)
     told["chat.original"] = await ada.call("chat.original", id=told["chat.send"]["id"], **here)
+    told |= await received_by_moderators(node, ada, channel)
     for kind in ("typing.start", "typing.stop"):
         told[kind] = await ada.call(kind, **here)
     told["reaction.send"] = await ada.call("reaction.send", kind="heart", **here)
@@ -100,6 +101,23 @@ async def received(house: House) -> dict[str, Any]:
         kind: everyday(answer, followed if kind == "events.subscribe" else epoch)
         for kind, answer in told.items()
     }
+
+
+async def received_by_moderators(node: Node, ada: Client, channel: str) -> dict[str, Any]:
+    """What only moderators' pages ask."""
+    here = {"channel": channel}
+    card = {"id": "bob", "name": "Bob", "role": "member", "badges": []}
+    waiting = await node.room._held.hold(
+        "app_1", channel, "bob", "c9", card, {"text": "see example.com"}, "a link"
+    )
+    told = {"held.list": await ada.call("held.list", **here)}
+    told["held.decide"] = await ada.call("held.decide", id=waiting, approve=False, **here)
+    read = await ada.send(channel, "c3", "welcome")
+    told["chat.message"] = await ada.call("chat.message", id=read["id"], **here)
+    told["moderation.actions"] = await ada.call("moderation.actions", **here)
+    told["moderation.restrictions"] = await ada.call("moderation.restrictions", **here)
+    told["moderation.user"] = await ada.call("moderation.user", user="bob", **here)
+    return told
 
 
 async def test_each_answer_is_described_by_one_that_was_received(house: House):

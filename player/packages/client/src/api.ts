@@ -12,6 +12,30 @@ export interface Stream {
   live_since: string | null;
   previews?: boolean;
   visibility: 'public' | 'signed';
+  description: string;
+  category: string;
+  tags: string[];
+  /** Who streams. */
+  streamer: string;
+  avatar: string;
+  links: StreamLink[];
+  /** What is announced and still to come, the next one first. */
+  schedule: Planned[];
+  /** A path; there may be no picture behind it. */
+  poster: string | null;
+  /** Of a recording. */
+  duration_s: number | null;
+}
+
+export interface StreamLink {
+  label: string;
+  url: string;
+}
+
+export interface Planned {
+  /** RFC 3339. */
+  starts_at: string;
+  title: string;
 }
 
 /** `ended`: RFC 3339, of the newest broadcast. `recording`: the id under which it can be watched again. */
@@ -20,6 +44,10 @@ export interface WatchedStream extends Stream {
   ended: string | null;
   recording: string | null;
   sound_alone: boolean;
+  /** The stream that a recording is of, when anybody may know it. */
+  of: { playback_id: string; title: string } | null;
+  /** By what a viewer can be told of the next broadcast. */
+  follow: { email: boolean; push: boolean } | null;
 }
 
 /** All that is shown of a signed stream without a token. */
@@ -71,4 +99,25 @@ export function postSession(playback: string, body: SessionRequest): Promise<Ses
 
 export function postRenewal(playback: string, token: string): Promise<Renewal> {
   return request('POST', `/v1/watch/${playback}/renew`, { body: { playback_token: token } });
+}
+
+/** A finished broadcast or a video, watched under its `id`. */
+export interface PastShow {
+  id: string;
+  title: string;
+  description: string;
+  started: string;
+  duration_s: number | null;
+  poster: string;
+}
+
+export interface Page<T> {
+  data: readonly T[];
+  next_cursor: string | null;
+}
+
+/** Of one stream, newest first. `token` is a playback token, for a signed stream. */
+export function getPastShows(playback: string, token: string | null, cursor: string | null, limit: number): Promise<Page<PastShow>> {
+  const query = new URLSearchParams({ limit: String(limit), ...(cursor === null ? {} : { cursor }) });
+  return request('GET', `/v1/watch/${playback}/recordings?${query.toString()}`, token === null ? {} : { bearer: token });
 }

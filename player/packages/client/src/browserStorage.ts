@@ -1,5 +1,5 @@
 /** What this browser keeps between visits. Storage may be closed to us (private windows, embedding); then nothing is kept. */
-type Item = 'user' | 'device' | 'name' | 'volume' | 'language' | 'theme' | 'app';
+type Item = 'user' | 'device' | 'name' | 'volume' | 'language' | 'theme' | 'app' | 'quality' | 'saving' | 'theatre' | 'followed' | 'chat';
 
 export function recall(item: Item): string | null {
   try {

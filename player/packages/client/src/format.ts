@@ -60,6 +60,16 @@ export function momentText(rfc3339: string): string {
   return new Date(rfc3339).toLocaleString(locale(), { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' });
 }
 
+/** "Sat 28 Nov, 18:00 GMT" in the reader's time zone, which is named because others have others. */
+export function appointmentText(rfc3339: string): string {
+  return new Date(rfc3339).toLocaleString(locale(), { weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', timeZoneName: 'short' });
+}
+
+/** "18:05" in the reader's time zone. */
+export function timeText(rfc3339: string): string {
+  return new Date(rfc3339).toLocaleTimeString(locale(), { hour: '2-digit', minute: '2-digit' });
+}
+
 /** "28 Nov, 18:05:09" in the reader's time zone. */
 export function secondText(rfc3339: string): string {
   return new Date(rfc3339).toLocaleString(locale(), { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' });

@@ -1,14 +1,15 @@
 import type { Refusal } from './sessionTokens';
 import type { StreamState } from './api';
+import type { Failure } from './playback/view';
 
 /** What the picture area shows. `air` is the picture itself. */
 export type Scene =
   | 'air' | 'loading' | 'offline' | 'starting' | 'interrupted' | 'ended' | 'over'
-  | 'missing' | 'closed' | 'withdrawn' | 'expired' | 'unsupported' | 'unreachable';
+  | 'missing' | 'closed' | 'withdrawn' | 'expired' | 'unsupported' | 'codec' | 'unreachable';
 
 export interface Circumstances {
   refusal: Refusal | null;
-  failure: 'refused' | 'unsupported' | null;
+  failure: Failure | null;
   missing: boolean;
   unreachable: boolean;
   state: StreamState | null;
@@ -29,7 +30,7 @@ function plays(state: StreamState): state is 'live' | 'recorded' {
 export function sceneOf(now: Circumstances): Scene {
   if (now.missing) return 'missing';
   if (now.refusal !== null) return now.refusal;
-  if (now.failure !== null) return now.failure === 'refused' ? 'withdrawn' : 'unsupported';
+  if (now.failure !== null) return now.failure === 'refused' ? 'withdrawn' : now.failure;
   if (now.unreachable && !now.moving) return 'unreachable';
   if (now.state === null) return 'loading';
   return sceneIn(now.state, now);

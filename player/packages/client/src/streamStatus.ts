@@ -11,13 +11,13 @@ export interface FollowedView {
   stream: WatchedStream | null;
   /** True once the stream was seen on air by this page: idle then means ended. */
   wasLive: boolean;
+  /** When the newest broadcast that this page saw went on air. */
+  since: string | null;
   missing: boolean;
   unreachable: boolean;
   /** Why the last broadcast could not be shown, from the server. */
   error: string | null;
 }
-
-const SHOWN = ['state', 'viewers', 'title', 'visibility', 'ended', 'recording', 'sound_alone'] as const satisfies readonly (keyof WatchedStream)[];
 
 const STATES: Record<string, StreamState> = {
   'stream.starting': 'starting',
@@ -29,7 +29,7 @@ const STATES: Record<string, StreamState> = {
 
 /** The state of one stream, from polls and from the channel's events, whichever comes first. */
 export class Follower {
-  readonly view = new Store<FollowedView>({ stream: null, wasLive: false, missing: false, unreachable: false, error: null });
+  readonly view = new Store<FollowedView>({ stream: null, wasLive: false, since: null, missing: false, unreachable: false, error: null });
   readonly #playback: string;
   readonly #token: () => string;
   #timer: number | undefined;
@@ -70,11 +70,11 @@ export class Follower {
   }
 
   #became(patch: Partial<WatchedStream>): void {
-    const { stream, wasLive } = this.view.get();
+    const { stream, wasLive, since } = this.view.get();
     if (stream === null) return;
     const next = { ...stream, ...patch };
-    if (SHOWN.every((field) => next[field] === stream[field])) return;
-    this.view.update({ stream: next, wasLive: wasLive || next.state === 'live' });
+    if (JSON.stringify(next) === JSON.stringify(stream)) return; // each poll brings new arrays with the same in them
+    this.view.update({ stream: next, wasLive: wasLive || next.state === 'live', since: next.live_since ?? since });
   }
 
   async #poll(): Promise<void> {
@@ -85,7 +85,7 @@ export class Follower {
       if (told !== this.#told) return; // an event came meanwhile and is newer than this answer; it has asked for a new poll
       this.view.update({ missing: false, unreachable: false });
       if (stream === null) this.view.update({ stream: null });
-      else if (this.view.get().stream === null) this.view.update({ stream, wasLive: stream.state === 'live' });
+      else if (this.view.get().stream === null) this.view.update({ stream, wasLive: stream.state === 'live', since: stream.live_since });
       else this.#became(stream);
     } catch (error) {
       const missing = error instanceof Problem && error.status === 404;

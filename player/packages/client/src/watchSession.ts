@@ -1,5 +1,6 @@
 import { Access } from './sessionTokens';
-import { ChatClient } from './chat/client';
+import type { ChatClient } from './chat/client';
+import { fetched } from './fetched';
 import { Follower } from './streamStatus';
 import { Playback } from './playback/playback';
 import { Reactions } from './reactions';
@@ -17,9 +18,14 @@ export class Watching {
   readonly follower: Follower;
   readonly playback: Playback;
   readonly reactions = new Reactions();
+  /** The playback id of the stream, or the id of the recording. */
+  readonly address: string;
   readonly #withChat: boolean;
+  #chatOpened = false;
+  #stopped = false;
 
   constructor(playback: string, withChat: boolean, streamToken: string | null = null, userToken: string | null = null) {
+    this.address = playback;
     this.access = new Access(playback, streamToken, userToken);
     this.follower = new Follower(playback, () => this.access.playbackToken());
     this.playback = new Playback(this.access, playback);
@@ -33,7 +39,14 @@ export class Watching {
     void this.access.open();
   }
 
+  /** The address of a picture; that of a signed stream needs the token. */
+  poster(path: string): string {
+    const signed = this.follower.view.get().stream?.visibility === 'signed';
+    return signed ? `${path}?token=${encodeURIComponent(this.access.playbackToken())}` : path;
+  }
+
   stop(): void {
+    this.#stopped = true;
     this.follower.stop();
     this.access.stop();
     this.view.get().chat?.stop();
@@ -51,15 +64,22 @@ export class Watching {
     if (refusal !== null) this.playback.refuse();
     if (session === null || refusal !== null) return;
     const { stream } = this.follower.view.get();
-    if (stream !== null) this.playback.follow(stream.state);
-    if (this.#withChat && session.user_token !== null && this.view.get().chat === null) this.#openChat(session.channel);
+    if (stream !== null) this.playback.follow(stream.state, stream.live_since);
+    if (this.#withChat && session.user_token !== null && !this.#chatOpened) void this.#openChat(session.channel);
   }
 
-  #openChat(channel: string): void {
+  /** The chat's code comes after the player's. */
+  async #openChat(channel: string): Promise<void> {
+    this.#chatOpened = true;
+    const { ChatClient } = await fetched(() => import('./chat/client'));
+    if (this.#stopped) return;
     const chat = new ChatClient(this.access, channel, {
       streamEvent: (type, reason) => this.follower.told(type, reason),
       viewers: (count) => this.follower.counted(count),
-      pictureTime: () => this.playback.pictureTime(),
+      picture: () => {
+        const { playing, latency } = this.playback.view.get();
+        return { time: this.playback.pictureTime(), playing, latency };
+      },
       reactions: (counts) => this.reactions.show(counts),
     });
     this.view.update({ chat });

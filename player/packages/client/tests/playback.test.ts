@@ -5,7 +5,7 @@ import { paceFor } from '../src/playback/pace';
 import { cureFor, shouldCatchUp, type Failure, type Position } from '../src/playback/recovery';
 import { sceneOf, type Circumstances } from '../src/playerState';
 
-const failure = (patch: Partial<Failure>): Failure => ({ network: false, media: false, fatal: true, status: null, ...patch });
+const failure = (patch: Partial<Failure>): Failure => ({ network: false, media: false, codec: false, fatal: true, status: null, ...patch });
 
 describe('a failure', () => {
   it('of rights asks for new rights at once, fatal or not', () => {

@@ -15,9 +15,13 @@ describe('a message in pieces', () => {
     expect(links('See (https://example.org/a?b=1), or http://b.org!')).toEqual(['https://example.org/a?b=1', 'http://b.org/']);
   });
 
+  it('links bare addresses that begin with www', () => {
+    expect(links('see www.a.org/b, or WWW.b.org.')).toEqual(['https://www.a.org/b', 'https://www.b.org/']);
+  });
+
   it('links nothing else', () => {
-    expect(links('javascript:alert(1) data:text/html,x ftp://a.org www.a.org file:///etc JAVASCRIPT:https')).toEqual([]);
-    expect(links('https:// https://[bad')).toEqual([]);
+    expect(links('javascript:alert(1) data:text/html,x ftp://a.org file:///etc JAVASCRIPT:https')).toEqual([]);
+    expect(links('https:// https://[bad www. www.a awww.a.org a@www.a.org')).toEqual([]);
   });
 
   it('keeps markup as text', () => {

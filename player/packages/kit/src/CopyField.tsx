@@ -39,7 +39,7 @@ export function CopyField({ label, value, secret = false, qr = false, testId }: 
     <div className="grid grid-cols-[minmax(0,1fr)] gap-1.5">
       <label htmlFor={id} className="text-[13px] font-semibold [overflow-wrap:anywhere]">{label}</label>
       <div className="flex flex-wrap gap-2">
-        <input id={id} ref={input} className="control min-w-0 flex-1 basis-40 font-mono text-[13px]" dir="ltr" readOnly data-testid={testId} type={shown ? 'text' : 'password'} value={value} autoComplete="off" onFocus={(event) => event.target.select()} />
+        <input id={id} ref={input} className="entry min-w-0 flex-1 basis-40 font-mono text-[13px]" dir="ltr" readOnly data-testid={testId} type={shown ? 'text' : 'password'} value={value} autoComplete="off" onFocus={(event) => event.target.select()} />
         <div className="flex gap-1">
           {secret && <IconButton label={shown ? t`Hide` : t`Show`} icon={shown ? EyeOff : Eye} data-testid={`${testId}-show`} onClick={() => setShown(!shown)} />}
           {qr && <IconButton label={t`Show as QR code`} icon={QrCode} disabled={value === ''} onClick={() => setCode(true)} />}

@@ -81,7 +81,7 @@ export function ConfirmDialog({ open, onClose, title, children, action, typed, o
         {typed !== undefined && (
           <label className="grid gap-1.5 text-sm">
             <span><Trans>Type <b className="text-ink [overflow-wrap:anywhere]">{typed}</b> to confirm</Trans></span>
-            <input className="control" autoComplete="off" spellCheck={false} data-testid="confirm-typed" value={text} onChange={(event) => setText(event.target.value)} />
+            <input className="entry" autoComplete="off" spellCheck={false} data-testid="confirm-typed" value={text} onChange={(event) => setText(event.target.value)} />
           </label>
         )}
         {error !== null && <p className="text-warn" role="alert">{error}</p>}

@@ -29,7 +29,7 @@ export function TextField({ label, hint, error, className = '', ...rest }: Compo
   const id = useId();
   return (
     <Labelled id={id} label={label} hint={hint} error={error}>
-      <input id={id} autoComplete="off" dir="auto" className={`control ${className}`} {...described(id, hint, error)} {...rest} />
+      <input id={id} autoComplete="off" dir="auto" className={`entry ${className}`} {...described(id, hint, error)} {...rest} />
     </Labelled>
   );
 }
@@ -38,7 +38,7 @@ export function TextArea({ label, hint, error, className = '', ...rest }: Compon
   const id = useId();
   return (
     <Labelled id={id} label={label} hint={hint} error={error}>
-      <textarea id={id} dir="auto" className={`control ${className}`} {...described(id, hint, error)} {...rest} />
+      <textarea id={id} dir="auto" className={`entry ${className}`} {...described(id, hint, error)} {...rest} />
     </Labelled>
   );
 }
@@ -48,7 +48,7 @@ export function SelectField({ label, hint, error, className = '', children, ...r
   const id = useId();
   return (
     <Labelled id={id} label={label} hint={hint} error={error}>
-      <select id={id} className={`control ${className}`} {...described(id, hint, error)} {...rest}>{children}</select>
+      <select id={id} className={`entry ${className}`} {...described(id, hint, error)} {...rest}>{children}</select>
     </Labelled>
   );
 }

@@ -17,7 +17,7 @@ export function ListBar({ label, value, onChange, children }: Props) {
     <div className="flex flex-wrap items-center gap-2" role="search">
       <div className="relative min-w-48 flex-1">
         <Search size={16} className="pointer-events-none absolute start-3 top-1/2 -translate-y-1/2 text-soft" aria-hidden />
-        <input type="search" className="control ps-9!" aria-label={label} placeholder={label} value={value} onChange={(event) => onChange(event.target.value)} />
+        <input type="search" className="entry ps-9!" aria-label={label} placeholder={label} value={value} onChange={(event) => onChange(event.target.value)} />
       </div>
       {children}
     </div>
@@ -27,7 +27,7 @@ export function ListBar({ label, value, onChange, children }: Props) {
 /** One of a few, as a list that takes no room. */
 export function FilterSelect({ label, value, options, onChange }: { label: string; value: string; options: readonly (readonly [value: string, words: string])[]; onChange: (value: string) => void }) {
   return (
-    <select className="control w-auto! max-w-56" aria-label={label} value={value} onChange={(event) => onChange(event.target.value)}>
+    <select className="entry w-auto! max-w-56" aria-label={label} value={value} onChange={(event) => onChange(event.target.value)}>
       {options.map(([id, words]) => <option key={id} value={id}>{words}</option>)}
     </select>
   );

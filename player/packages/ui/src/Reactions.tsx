@@ -1,3 +1,6 @@
+import { i18n, type MessageDescriptor } from '@lingui/core';
+import { msg } from '@lingui/core/macro';
+import { useLingui } from '@lingui/react/macro';
 import type { CSSProperties } from 'react';
 import type { ChatClient } from '@weir/client/chat/client.ts';
 import { KINDS, type ReactionName, type Reactions } from '@weir/client/reactions.ts';
@@ -5,17 +8,18 @@ import { useStore } from '@weir/client/observable.ts';
 import { countText } from '@weir/client/format.ts';
 import { Glyph } from './icons';
 
-const LABELS: Record<ReactionName, string> = { heart: 'Send a heart', clap: 'Applaud' };
+const LABELS: Record<ReactionName, MessageDescriptor> = { heart: msg`Send a heart`, clap: msg`Applaud` };
 const NAMES = Object.keys(KINDS) as ReactionName[];
 
 /** The own say in a crowd: one tap, one sign. */
 export function ReactionButtons({ chat }: { chat: ChatClient }) {
+  const { t } = useLingui();
   const { line, hold } = useStore(chat.view);
   if (line === 'closed' || hold?.why === 'muted') return null;
   return (
-    <div className="reactions" role="group" aria-label="Reactions">
+    <div className="reactions" role="group" aria-label={t`Reactions`}>
       {NAMES.map((name) => (
-        <button key={name} type="button" className="reaction" data-kind={name} data-testid={`react-${name}`} aria-label={LABELS[name]} title={LABELS[name]} onClick={() => chat.signals.react(KINDS[name])}>
+        <button key={name} type="button" className="reaction" data-kind={name} data-testid={`react-${name}`} aria-label={i18n._(LABELS[name])} title={i18n._(LABELS[name])} onClick={() => chat.signals.react(KINDS[name])}>
           <Glyph name={name} />
         </button>
       ))}

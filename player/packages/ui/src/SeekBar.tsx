@@ -1,3 +1,4 @@
+import { useLingui } from '@lingui/react/macro';
 import { useEffect, useRef, useState, type KeyboardEvent, type PointerEvent } from 'react';
 import type { Playback } from '@weir/client/playback/playback.ts';
 import { parsePreviews, previewAt, type Preview } from '@weir/client/previews.ts';
@@ -15,6 +16,7 @@ interface Props {
 
 /** The way through a recording, or through what a live stream keeps of its past. */
 export function SeekBar({ playback, recorded, previews }: Props) {
+  const { t } = useLingui();
   const { at, from, to } = useStore(playback.view);
   const pictures = usePreviews(playback, previews);
   const bar = useRef<HTMLDivElement>(null);
@@ -27,7 +29,7 @@ export function SeekBar({ playback, recorded, previews }: Props) {
     if (box === undefined || box.width === 0) return from;
     return from + Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)) * (to - from);
   };
-  const text = (seconds: number) => (recorded ? clockText(seconds - from) : to - seconds < 1 ? 'Live' : `−${clockText(to - seconds)}`);
+  const text = (seconds: number) => (recorded ? clockText(seconds - from) : to - seconds < 1 ? t`Live` : `−${clockText(to - seconds)}`);
   const share = (seconds: number) => `${(((seconds - from) / (to - from)) * 100).toFixed(3)}%`;
   const shown = dragged && pointed !== null ? pointed : at;
   const onKeyDown = (event: KeyboardEvent) => {
@@ -38,7 +40,7 @@ export function SeekBar({ playback, recorded, previews }: Props) {
   };
   return (
     <div
-      className="seek" ref={bar} role="slider" tabIndex={0} data-testid="seek" aria-label="Position" aria-valuemin={0}
+      className="seek" ref={bar} role="slider" tabIndex={0} data-testid="seek" dir="ltr" aria-label={t`Position`} aria-valuemin={0}
       aria-valuemax={Math.round(to - from)} aria-valuenow={Math.round(at - from)} aria-valuetext={text(at)} onKeyDown={onKeyDown}
       onPointerDown={(event) => { event.currentTarget.setPointerCapture(event.pointerId); setDragged(true); setPointed(moment(event)); }}
       onPointerMove={(event) => setPointed(moment(event))}

@@ -1,60 +1,89 @@
-import { useEffect } from 'react';
+import { Suspense, lazy, useEffect, useRef, useState } from 'react';
+import { useLingui } from '@lingui/react/macro';
+import { fetched } from '@weir/client/fetched.ts';
+import { forget, keep, recall } from '@weir/client/browserStorage.ts';
 import type { WatchedStream } from '@weir/client/api.ts';
 import { useStore } from '@weir/client/observable.ts';
-import { countText, dateText, viewersText, waitingText } from '@weir/client/format.ts';
 import type { Watching } from '@weir/client/watchSession.ts';
-import { Glyph } from '@weir/ui/icons.tsx';
+import type { Switch } from '@weir/ui/Controls.tsx';
+import { useFullScreen } from '@weir/ui/fullscreen.ts';
 import { Player } from '@weir/ui/Player.tsx';
-import { Chat } from './Chat';
-import { ChatDisabled } from './ChatDisabled';
-import { StreamBadge } from './StreamBadge';
+import { ChatSlot } from './ChatSlot';
+import { Heading } from './Heading';
+import { NextShow } from './NextShow';
+import { Tabs, type Tab } from './Tabs';
+import { useNarrow } from './useNarrow';
 
-/** Picture, title and chat: side by side where there is room, below each other on phones. */
+const About = lazy(async () => ({ default: (await fetched(() => import('./about/About'))).About }));
+
+/** Picture, words and chat: side by side where there is room; on phones picture and title stay, and one of the others is below. */
 export function WatchPage({ watching }: { watching: Watching }) {
   const { chat } = useStore(watching.view);
-  const { stream, missing, unreachable } = useStore(watching.follower.view);
-  const title = stream?.title ?? '';
-  const recorded = stream?.state === 'recorded';
-  useEffect(() => {
-    document.title = title === '' ? 'Watch' : title;
-  }, [title]);
+  const { stream, missing } = useStore(watching.follower.view);
+  const root = useRef<HTMLDivElement>(null);
+  const full = useFullScreen();
+  const narrow = useNarrow();
+  const theatre = useTheatre();
+  const [chatOver, setChatOver] = useState(false);
+  const alone = missing || stream?.state === 'recorded';
+  const { tab, setTab } = useTab(narrow && !alone, stream);
+  useTitle(stream);
   return (
-    <div className="watch" data-alone={missing || recorded}>
+    <div className="watch" ref={root} data-alone={alone} data-theatre={theatre.on && !narrow} data-full={full} data-chat-over={full && chatOver} data-tab={tab}>
       <main className="stage">
-        <Player watching={watching} />
-        {!missing && (
-          <header className="meta">
-            <h1 title={title}><bdi>{title || '\u00a0'}</bdi></h1>
-            <div className="meta-facts">
-              <StreamBadge watching={watching} />
-              {stream !== null && <Fact stream={stream} known={!unreachable} />}
-            </div>
-          </header>
-        )}
+        <Player
+          watching={watching} frame={root} theatre={narrow ? null : theatre}
+          chat={chat === null ? null : { on: chatOver, toggle: () => setChatOver(!chatOver) }} next={stream !== null && <NextShow stream={stream} />}
+        />
+        {!missing && <Below watching={watching} tab={tab} onTab={setTab} />}
       </main>
-      {missing || recorded ? null : chat === null ? <ChatDisabled watching={watching} /> : <Chat watching={watching} chat={chat} />}
+      {!alone && <ChatSlot watching={watching} />}
     </div>
   );
 }
 
-function Fact({ stream, known }: { stream: WatchedStream; known: boolean }) {
-  if (stream.state === 'recorded') return <Day moment={stream.live_since} />;
-  const waiting = stream.state === 'idle';
-  return known && (waiting || stream.viewers > 0) ? <Viewers count={stream.viewers} waiting={waiting} /> : null; // until this page is counted too
+interface BelowProps {
+  watching: Watching;
+  tab: Tab | undefined;
+  onTab: (tab: Tab) => void;
 }
 
-/** When a recorded show was live. */
-function Day({ moment }: { moment: string | null }) {
-  return moment === null ? null : <time dateTime={moment}>{dateText(moment)}</time>;
-}
-
-/** Before and after a broadcast these people wait; they view nothing. */
-function Viewers({ count, waiting }: { count: number; waiting: boolean }) {
-  const words = waiting ? waitingText(count) : viewersText(count);
+/** The words under the picture. */
+function Below({ watching, tab, onTab }: BelowProps) {
+  const { stream } = useStore(watching.follower.view);
   return (
-    <span className="viewers" data-testid="viewer-count" data-count={count} aria-label={words} title={words}>
-      <Glyph name="eye" />
-      {waiting ? `${countText(count)} waiting` : countText(count)}
-    </span>
+    <div className="below">
+      <Heading watching={watching} />
+      {tab !== undefined && <Tabs tab={tab} onChoose={onTab} />}
+      <div className="details" id="about-panel" role={tab === undefined ? undefined : 'tabpanel'} aria-labelledby={tab === undefined ? undefined : 'tab-about'}>
+        <Suspense>{stream !== null && <About watching={watching} stream={stream} />}</Suspense>
+      </div>
+    </div>
   );
+}
+
+function useTitle(stream: WatchedStream | null): void {
+  const { t } = useLingui();
+  const title = stream?.title ?? '';
+  useEffect(() => {
+    document.title = title === '' ? t`Watch` : title;
+  }, [title, t]);
+}
+
+/** Which of the two a small screen shows: the chat while there is a broadcast, until the reader chooses. Undefined without tabs. */
+function useTab(tabbed: boolean, stream: WatchedStream | null): { tab: Tab | undefined; setTab: (tab: Tab) => void } {
+  const [chosen, setTab] = useState<Tab | null>(null);
+  const usual = stream?.state === 'idle' ? 'about' : 'chat';
+  return { tab: tabbed ? (chosen ?? usual) : undefined, setTab };
+}
+
+/** The picture over the full width; remembered in this browser. */
+function useTheatre(): Switch {
+  const [theatre, setTheatre] = useState(recall('theatre') === 'yes');
+  const toggle = () => {
+    if (theatre) forget('theatre');
+    else keep('theatre', 'yes');
+    setTheatre(!theatre);
+  };
+  return { on: theatre, toggle };
 }

@@ -1,18 +1,25 @@
+import { t } from '@lingui/core/macro';
 import type { Access } from '../sessionTokens';
 import { Store } from '../observable';
+import { Alignment } from './alignment';
 import { Line } from './connection';
+import { Holding } from './holding';
+import { History } from './history';
 import * as chatLog from './log';
-import { isExempt, secondsLeft, type Hold } from './rights';
+import { isExempt, secondsLeft } from './rights';
+import { messageOf } from './messages';
+import { Moderator } from './moderator';
 import { Newcomer } from './newcomer';
 import { Prompts } from './prompts';
+import { Quotes } from './quotes';
+import { Settings } from './settings';
 import { Signals } from './typingReactions';
 import { START, type ChatSurroundings, type ChatView, type Notice } from './view';
 import {
-  isEnvelope, isMessage, isPersonal, isSequenced, type Choice, type CommandAnswer, type CommandForm, type Envelope, type HistoryAnswer, type JoinAnswer, type OriginalAnswer, type PresenceAnswer,
+  isEnvelope, isMessage, isPersonal, isSequenced, type Choice, type CommandAnswer, type CommandForm, type Envelope, type JoinAnswer, type MessageAnswer, type MessageEnvelope, type OriginalAnswer, type PresenceAnswer,
   type Refusal, type SendAnswer, type Sequenced, type UserEvent,
 } from './wire';
 
-const HISTORY_PAGE = 100;
 const SHORT_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 15_000;
 /** A fresh snapshot is wanted by every page of the channel at once: they spread over this time. */
@@ -29,16 +36,18 @@ export class ChatClient {
   readonly #line: Line;
   readonly signals: Signals;
   readonly prompts: Prompts;
+  readonly settings = new Settings();
+  readonly alignment: Alignment;
+  readonly quotes: Quotes;
+  readonly moderator: Moderator;
+  readonly history: History;
+  readonly #holding: Holding;
   #joined = false;
   #joining = false;
   #dismissals = 0;
-  #cursor: string | null = null;
-  #redactions = 0;
-  #holdEnds = 0;
   #warnedAt = '';
   readonly #newcomer = new Newcomer();
   #timer: number | undefined;
-  #holdTimer: number | undefined;
   #refreshTimer: number | undefined;
 
   constructor(access: Access, channel: string, around: ChatSurroundings) {
@@ -54,7 +63,14 @@ export class ChatClient {
     this.signals = new Signals((request, data) => {
       if (this.#joined) void this.#line.ask(request, { channel, ...data });
     });
-    this.prompts = new Prompts((request) => (this.#joined ? this.#line.ask(request, { channel }) : Promise.resolve(null)));
+    const ask = <T>(request: string, data: object = {}) => (this.#joined ? this.#line.ask<T>(request, { channel, ...data }) : Promise.resolve(null));
+    this.prompts = new Prompts(ask);
+    this.quotes = new Quotes((id) => ask<MessageAnswer>('chat.message', { id }));
+    this.moderator = new Moderator(ask);
+    this.history = new History(this.view, ask);
+    this.alignment = new Alignment(around.picture);
+    this.alignment.choose(this.settings.view.get().align);
+    this.#holding = new Holding(() => this.view.get().hold, (hold) => this.view.update({ hold }));
   }
 
   start(): void {
@@ -63,8 +79,9 @@ export class ChatClient {
 
   stop(): void {
     clearTimeout(this.#timer);
-    clearTimeout(this.#holdTimer);
     clearTimeout(this.#refreshTimer);
+    this.#holding.stop();
+    this.alignment.stop();
     this.signals.stop();
     this.#line.close();
   }
@@ -77,7 +94,7 @@ export class ChatClient {
   }
 
   /** A text that begins with a slash is a command. False when it cannot be taken now: the composer keeps it. */
-  send(text: string): boolean {
+  send(text: string, replyTo: string | null = null): boolean {
     this.signals.wrote();
     if (text.startsWith('/')) {
       const goesOut = this.#joined;
@@ -89,8 +106,8 @@ export class ChatClient {
     if (this.view.get().notice?.kind !== 'warning') this.dismissNotice(); // the talk went on
     const author = { ...user, role: this.view.get().role ?? 'member', badges: [...this.view.get().self.badges] };
     const cid = crypto.randomUUID();
-    this.#change(chatLog.written(this.view.get().log, cid, author, text, new Date().toISOString()));
-    void this.#deliver(cid, text);
+    this.#change(chatLog.written(this.view.get().log, cid, author, text, new Date().toISOString(), replyTo));
+    void this.#deliver(cid, text, replyTo);
     return true;
   }
 
@@ -98,17 +115,17 @@ export class ChatClient {
     const message = this.view.get().log.messages.find((one) => one.cid === cid && one.state === 'failed');
     if (message === undefined) return;
     this.#change(chatLog.resent(this.view.get().log, cid));
-    void this.#deliver(cid, message.text);
+    void this.#deliver(cid, message.text, message.replyTo);
   }
 
   /** Carries out a command; what is answered is shown to this person alone. */
   async command(text: string): Promise<void> {
     if (!this.#joined) {
-      this.#notify('error', 'Not connected: the command was not sent.');
+      this.#notify('error', t`Not connected: the command was not sent.`);
       return;
     }
     const answer = await this.#line.ask<CommandAnswer>('chat.command', { channel: this.#channel, text });
-    if (answer === null) this.#notify('error', 'No answer came; the command may have been carried out.');
+    if (answer === null) this.#notify('error', t`No answer came; the command may have been carried out.`);
     else if (!answer.ok) this.#notify('error', answer.error.message, null, answer.error.choices);
     else if (answer.action === undefined || answer.action.kind === 'undo') this.#notify('reply', answer.reply, null, [], answer.commands);
     else this.#notify('reply', answer.reply, `/undo ${answer.action.id}`);
@@ -117,6 +134,11 @@ export class ChatClient {
   /** What a removed message said, for moderators. */
   original(id: string): Promise<OriginalAnswer | null> {
     return this.#line.ask<OriginalAnswer>('chat.original', { channel: this.#channel, id });
+  }
+
+  /** The message that somebody wants to see can't be reached. */
+  tooOld(): void {
+    this.#notify('error', t`This message is too old to show here, or it was removed.`);
   }
 
   dismissNotice(): void {
@@ -128,26 +150,6 @@ export class ChatClient {
     const from = cursor === null ? {} : { cursor };
     const answer = await this.#line.ask<PresenceAnswer>('presence.list', { channel: this.#channel, ...from });
     return answer?.ok === true ? answer : null;
-  }
-
-  /** One page of older messages. The server's cursor begins at the newest, so the first page overlaps what is shown. */
-  async loadOlder(): Promise<void> {
-    if (this.view.get().older !== 'idle' || !this.#joined) return;
-    this.view.update({ older: 'loading' });
-    const before = this.#cursor === null ? {} : { before: this.#cursor };
-    const redactions = this.#redactions;
-    const answer = await this.#line.ask<HistoryAnswer>('chat.history', { channel: this.#channel, limit: HISTORY_PAGE, ...before });
-    if (!answer?.ok) {
-      this.#cursor = null;
-      this.view.update({ older: 'idle' });
-      return;
-    }
-    if (redactions !== this.#redactions) { // the page may hold what was removed meanwhile
-      this.view.update({ older: 'idle' });
-      return;
-    }
-    this.#cursor = answer.next;
-    this.view.update({ older: answer.next === null ? 'none' : 'idle', log: chatLog.withHistory(this.view.get().log, answer.messages) });
   }
 
   #credentials(): object {
@@ -197,7 +199,7 @@ export class ChatClient {
       if (answer.more) return false;
       if (this.view.get().log.stale) return false;
     } else {
-      this.#cursor = null;
+      this.history.begin();
       this.view.update({ log: chatLog.snapshot(log, answer.epoch, answer.seq, answer.messages), older: 'idle' });
     }
     this.#change(chatLog.withSettings(this.view.get().log, answer.settings));
@@ -212,17 +214,17 @@ export class ChatClient {
     if (answer.renamed !== undefined && this.#access.keepName(answer.renamed.name)) this.#notify('error', answer.renamed.message);
     this.#tellStanding(answer);
     for (const message of this.view.get().log.messages) {
-      if (message.state === 'pending') void this.#deliver(message.cid, message.text);
+      if (message.state === 'pending') void this.#deliver(message.cid, message.text, message.replyTo);
     }
     return true;
   }
 
   /** Events for this user that came while the page was away. */
   #tellStanding({ muted, warned }: Exclude<JoinAnswer, Refusal>): void {
-    if (muted !== null) this.#hold('muted', muted.until === null ? null : secondsLeft(new Date().toISOString(), muted.until), muted.reason ?? null);
+    if (muted !== null) this.#holding.begin('muted', muted.until === null ? null : secondsLeft(new Date().toISOString(), muted.until), muted.reason ?? null);
     if (warned === undefined || warned.at <= this.#warnedAt) return;
     this.#warnedAt = warned.at;
-    this.#notify('warning', `A moderator warns you: ${warned.reason}`);
+    this.#notify('warning', warningWords(warned.reason));
   }
 
   #lost(): void {
@@ -244,7 +246,7 @@ export class ChatClient {
     }
     this.#dismissals += 1;
     if (code !== 'unavailable' && (await this.#access.reauthenticate()) === 'refused') {
-      this.#close('You cannot take part in this chat any more.');
+      this.#close(t`You can’t take part in this chat any more.`);
       return;
     }
     clearTimeout(this.#timer);
@@ -263,7 +265,10 @@ export class ChatClient {
     this.signals.take(data, this.self());
     if (this.view.get().log.epoch === null) return;
     if (isSequenced(data)) this.#takeEntry(data);
-    else if (isMessage(data)) this.#change(chatLog.beside(this.view.get().log, data));
+    else if (isMessage(data)) {
+      this.#await(data);
+      this.#change(chatLog.beside(this.view.get().log, data));
+    }
     else if (isPersonal(data)) this.#tell(data);
   }
 
@@ -273,16 +278,24 @@ export class ChatClient {
   }
 
   #takeEntry(event: Sequenced): void {
-    if (chatLog.redacts(event)) this.#redactions += 1;
+    const redacts = chatLog.redacts(event);
+    if (redacts) this.history.redacted();
     const { log, gap } = chatLog.apply(this.view.get().log, event);
     if (gap) {
       void this.#join();
       return;
     }
     if (log === this.view.get().log) return; // a repeat
-    this.#change(log);
+    if (isMessage(event)) this.#await(event);
+    if (redacts || event.type === 'chat.restored') this.quotes.clear();
+    this.#change(redacts ? chatLog.withoutUnseen(log, this.alignment.view.get().waiting) : log);
     this.#tell(event);
     if (log.stale) this.#refreshSoon();
+  }
+
+  /** What somebody else says waits for the picture; announcements come at once, as all that moderators do. */
+  #await(event: MessageEnvelope): void {
+    if (event.user.id !== this.self() && event.announcement !== true) this.alignment.take(event.id, messageOf(event).moment);
   }
 
   #refreshSoon(): void {
@@ -302,32 +315,31 @@ export class ChatClient {
     } else if (event.type.startsWith('user.') && (event as UserEvent).user.id === this.self()) {
       this.#tellOneself(event as UserEvent);
     } else if (event.type === 'chat.settings.updated') {
-      if (this.view.get().log.settings.slow === 0 && this.view.get().hold?.why === 'slow') this.#release();
+      if (this.view.get().log.settings.slow === 0 && this.view.get().hold?.why === 'slow') this.#holding.release();
       this.#waitAsNewcomer();
     }
   }
 
   #tellOneself({ type, at, reason, expires }: UserEvent): void {
-    const because = reason === undefined ? '' : ` Reason: ${reason}`;
-    if (type === 'user.banned') this.#close(`A moderator banned you from this chat.${because}`);
+    if (type === 'user.banned') this.#close(reason === undefined ? t`A moderator banned you from this chat.` : t`A moderator banned you from this chat. Reason: ${reason}`);
     if (type === 'user.warned') this.#warnedAt = at;
-    if (type === 'user.warned') this.#notify('warning', `A moderator warns you: ${reason ?? ''}`);
-    if (type === 'user.unmuted') this.#release();
-    if (type === 'user.muted') this.#hold('muted', expires === undefined ? null : secondsLeft(at, expires), reason ?? null);
+    if (type === 'user.warned') this.#notify('warning', warningWords(reason ?? ''));
+    if (type === 'user.unmuted') this.#holding.release();
+    if (type === 'user.muted') this.#holding.begin('muted', expires === undefined ? null : secondsLeft(at, expires), reason ?? null);
     if (type === 'user.role.changed') void this.#join(); // its ack names the role that counts now
   }
 
   // -- what goes out
 
   /** Sends what is written. While there is no connection it stays pending; joining sends it then. */
-  async #deliver(cid: string, text: string): Promise<void> {
+  async #deliver(cid: string, text: string, replyTo: string | null): Promise<void> {
     if (!this.#joined) return;
-    const picture = this.#around.pictureTime();
-    const time = picture === null ? {} : { picture_time: Math.round(picture) };
-    const answer = await this.#line.ask<SendAnswer>('chat.send', { channel: this.#channel, cid, text, ...time });
+    const { time } = this.#around.picture();
+    const more = { ...(time === null ? {} : { picture_time: Math.round(time) }), ...(replyTo === null ? {} : { reply_to: replyTo }) };
+    const answer = await this.#line.ask<SendAnswer>('chat.send', { channel: this.#channel, cid, text, ...more });
     const { log } = this.view.get();
     if (answer === null) {
-      if (this.#line.open) this.#change(chatLog.failed(log, cid, 'No answer came.'));
+      if (this.#line.open) this.#change(chatLog.failed(log, cid, t`No answer came.`));
     } else if (answer.ok && answer.seq === undefined) {
       this.#change(chatLog.held(log, cid));
       this.#restAfterSending();
@@ -341,50 +353,27 @@ export class ChatClient {
 
   #declined(cid: string, error: Refusal['error']): void {
     this.#change(chatLog.failed(this.view.get().log, cid, error.message));
-    if (error.code === 'muted') this.#hold('muted', error.retry_after ?? null, null);
-    else if (error.retry_after !== undefined) this.#hold(error.code === 'guest_wait' ? 'new' : 'slow', error.retry_after, null);
+    if (error.code === 'muted') this.#holding.begin('muted', error.retry_after ?? null, null);
+    else if (error.retry_after !== undefined) this.#holding.begin(error.code === 'guest_wait' ? 'new' : 'slow', error.retry_after, null);
   }
 
   #restAfterSending(): void {
     const { role, log } = this.view.get();
-    if (log.settings.slow > 0 && !isExempt(role)) this.#hold('slow', log.settings.slow, null);
+    if (log.settings.slow > 0 && !isExempt(role)) this.#holding.begin('slow', log.settings.slow, null);
   }
 
   #waitAsNewcomer(): void {
     const { hold, log, role } = this.view.get();
     const left = this.#newcomer.left(log.settings, role);
-    if (left > 0) this.#hold('new', left, null);
-    else if (hold?.why === 'new') this.#release();
+    if (left > 0) this.#holding.begin('new', left, null);
+    else if (hold?.why === 'new') this.#holding.release();
   }
 
   #notify(kind: Notice['kind'], words: string, undo: string | null = null, choices: readonly Choice[] = [], commands: readonly CommandForm[] = []): void {
     this.view.update({ notice: words === '' ? null : { kind, words, undo, choices, commands } });
   }
+}
 
-  /** Counts down to the moment when the next message will be taken; a mute outweighs the pace. */
-  #hold(why: Hold['why'], seconds: number | null, reason: string | null): void {
-    const held = this.view.get().hold;
-    if (why !== 'muted' && held?.why === 'muted') return;
-    this.#holdEnds = performance.now() + (seconds ?? 0) * 1_000;
-    const known = held?.why === why ? held.reason : null; // a refusal does not repeat it
-    clearTimeout(this.#holdTimer);
-    this.view.update({ hold: { why, left: seconds === null ? null : Math.ceil(seconds), reason: reason ?? known } });
-    if (seconds !== null) this.#tick();
-  }
-
-  #tick(): void {
-    const { hold } = this.view.get();
-    const left = Math.ceil((this.#holdEnds - performance.now()) / 1_000);
-    if (hold === null || left <= 0) {
-      this.#release();
-      return;
-    }
-    this.view.update({ hold: { ...hold, left } });
-    this.#holdTimer = window.setTimeout(() => this.#tick(), 1_000);
-  }
-
-  #release(): void {
-    clearTimeout(this.#holdTimer);
-    this.view.update({ hold: null });
-  }
+function warningWords(reason: string): string {
+  return t`Warning from a moderator: ${reason}`;
 }

@@ -7,8 +7,11 @@ import {
 
 export type { Message } from './messages';
 
-/** Messages and notes kept on the page; the oldest go first. */
-export const MOST = 500;
+/** Messages kept on the page while it shows the newest, and while somebody reads older ones; the oldest go first. */
+export const MOST = 1_000;
+export const MOST_READ = 5_000;
+/** They go by the hundred: a list that loses a line with each message is measured anew each time. */
+const SLACK = 200;
 const MOST_NOTES = 100;
 
 /**
@@ -25,22 +28,24 @@ export interface ChatLog {
   settings: ChannelSettings;
   /** The pinned message while it is known here; the settings name it. */
   pinned: Message | null;
-  /** True when old messages were dropped from the page. */
+  /** True when old messages were dropped from the page: older ones are read from the newest again. */
   trimmed: boolean;
+  /** True while somebody reads older messages: these are not dropped under their eyes. */
+  reading: boolean;
   /** True when messages may be shown again that only the server still has: a new snapshot is needed. */
   stale: boolean;
 }
 
 const OPEN: ChannelSettings = { slow: 0, guestwait: 0, guestsread: false, lockdown: false, subscribers: false, followers: false, emoteonly: false, pinned: null };
 export const EMPTY: ChatLog = {
-  epoch: null, seq: 0, messages: [], notes: [], settings: OPEN, pinned: null, trimmed: false, stale: false,
+  epoch: null, seq: 0, messages: [], notes: [], settings: OPEN, pinned: null, trimmed: false, reading: false, stale: false,
 };
 
 /** Begins anew from the server's newest messages; own unplaced ones stay, and notes of the same sequence. */
 export function snapshot(log: ChatLog, epoch: string, seq: number, envelopes: readonly MessageEnvelope[]): ChatLog {
   const unplaced = log.messages.filter((message) => message.seq === null);
   const notes = epoch === log.epoch ? log.notes : [];
-  return { ...EMPTY, epoch, seq, messages: placed(unplaced, envelopes), notes, settings: log.settings };
+  return { ...EMPTY, epoch, seq, messages: placed(unplaced, envelopes), notes, settings: log.settings, reading: log.reading };
 }
 
 /** A page of missed events, which the server says is complete up to `seq`: numbers left out are no gap. */
@@ -68,7 +73,12 @@ export function beside(log: ChatLog, envelope: MessageEnvelope): ChatLog {
 export function withHistory(log: ChatLog, envelopes: readonly MessageEnvelope[]): ChatLog {
   const held = new Set(log.messages.map(({ id }) => id));
   const older = envelopes.filter((envelope) => envelope.epoch === log.epoch && !held.has(envelope.id));
-  return withPinned({ ...log, messages: placed(log.messages, older) });
+  return withPinned({ ...log, messages: placed(log.messages, older), trimmed: false });
+}
+
+/** Somebody begins to read older messages, or is at the newest again. */
+export function read(log: ChatLog, reading: boolean): ChatLog {
+  return reading === log.reading ? log : bounded({ ...log, reading });
 }
 
 /** What the server says holds now. */
@@ -90,8 +100,8 @@ export function redacts(event: Envelope): boolean {
 }
 
 /** The local echo of an own message. */
-export function written(log: ChatLog, cid: string, author: Author, text: string, at: string): ChatLog {
-  return { ...log, messages: [...log.messages, draft(cid, author, text, at)] };
+export function written(log: ChatLog, cid: string, author: Author, text: string, at: string, replyTo: string | null = null): ChatLog {
+  return { ...log, messages: [...log.messages, draft(cid, author, text, at, replyTo)] };
 }
 
 /** The server has it under `seq`; its event may still be on the way, or may have come first. */
@@ -100,6 +110,11 @@ export function acknowledged(log: ChatLog, cid: string, id: string, seq: number)
   if (own === undefined) return log;
   const rest = log.messages.filter((message) => message !== own);
   return { ...log, messages: inserted(rest, { ...own, id, seq, state: 'sent', error: null }) };
+}
+
+/** Those that were removed before this page showed them leave nothing behind. */
+export function withoutUnseen(log: ChatLog, unseen: ReadonlySet<string>): ChatLog {
+  return { ...log, messages: log.messages.filter(({ id, state }) => state !== 'removed' || id === null || !unseen.has(id)) };
 }
 
 /** A moderator decides on it; when it is approved, it comes like any message. */
@@ -173,6 +188,6 @@ function marked(log: ChatLog, cid: string, mark: Partial<Message>): ChatLog {
 }
 
 function bounded(log: ChatLog): ChatLog {
-  const excess = log.messages.length - MOST;
-  return excess > 0 ? { ...log, messages: log.messages.slice(excess), trimmed: true } : log;
+  const excess = log.messages.length - (log.reading ? MOST_READ : MOST);
+  return excess > SLACK ? { ...log, messages: log.messages.slice(excess), trimmed: true } : log;
 }

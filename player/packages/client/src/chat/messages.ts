@@ -16,13 +16,18 @@ export interface Message {
   manner: 'said' | 'me' | 'announced';
   shadow: boolean;
   removedBy: 'moderator' | 'author' | null;
+  /** The id of the message that this one answers. */
+  replyTo: string | null;
+  /** When it was said, ms since the epoch on the picture's clock. */
+  moment: number;
 }
 
 type Messages = readonly Message[];
 
 /** An own message before the server knows it. */
-export function draft(cid: string, author: Author, text: string, at: string): Message {
-  return { cid, id: null, seq: null, author, text, at, state: 'pending', error: null, manner: 'said', shadow: false, removedBy: null };
+export function draft(cid: string, author: Author, text: string, at: string, replyTo: string | null = null): Message {
+  const start = { state: 'pending', error: null, manner: 'said', shadow: false, removedBy: null } as const;
+  return { cid, id: null, seq: null, author, text, at, ...start, replyTo, moment: Date.parse(at) };
 }
 
 /** Each message once: it is known by its id, an own one also by its cid. Seqs are not unique: see `shadow`. */
@@ -37,11 +42,12 @@ function isSame(one: Message, other: Message): boolean {
   return one.cid === other.cid && one.author.id === other.author.id;
 }
 
-function messageOf(envelope: MessageEnvelope): Message {
+export function messageOf(envelope: MessageEnvelope): Message {
   const { cid, id, user: author, text, at, shadow = false, me = false, announcement = false } = envelope;
   const manner = announcement ? 'announced' : me ? 'me' : 'said';
   const seq = envelope.seq ?? envelope.after_seq ?? null;
-  return { cid, id, seq, author, text, at, state: 'sent', error: null, manner, shadow, removedBy: null };
+  const said = { replyTo: envelope.reply_to ?? null, moment: envelope.picture_time ?? Date.parse(at) };
+  return { cid, id, seq, author, text, at, state: 'sent', error: null, manner, shadow, removedBy: null, ...said };
 }
 
 /** In its place by seq, before those without one. New messages are nearly always the last, so the search begins at the end. */

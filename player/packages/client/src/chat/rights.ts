@@ -1,3 +1,4 @@
+import { t } from '@lingui/core/macro';
 import { durationText } from '../format';
 import type { Message } from './messages';
 import type { ChannelSettings } from './wire';
@@ -48,13 +49,13 @@ export function ruleOf(settings: ChannelSettings, { role, badges, guest }: Self)
 
 function wordsOf(settings: ChannelSettings): string | null {
   const modes = [
-    settings.lockdown && 'The chat is locked: only moderators and VIPs may write.',
-    settings.subscribers && 'Only subscribers may write.',
-    settings.followers && 'Only followers may write.',
-    settings.guestsread && 'Guests may only read: sign in to write.',
-    settings.guestwait > 0 && `New guests may write after ${durationText(settings.guestwait)}.`,
-    settings.emoteonly && 'Only emotes may be sent.',
-    settings.slow > 0 && `Slow mode: one message every ${durationText(settings.slow)}.`,
+    settings.lockdown && t`The chat is locked: only moderators and VIPs may write.`,
+    settings.subscribers && t`Only subscribers may write.`,
+    settings.followers && t`Only followers may write.`,
+    settings.guestsread && t`Guests may only read: sign in to write.`,
+    settings.guestwait > 0 && t`New guests may write after ${durationText(settings.guestwait)}.`,
+    settings.emoteonly && t`Only emotes may be sent.`,
+    settings.slow > 0 && t`Slow mode: one message every ${durationText(settings.slow)}.`,
   ].filter((words) => words !== false);
   return modes.length === 0 ? null : modes.join(' ');
 }
@@ -66,11 +67,11 @@ export function secondsLeft(at: string, expires: string): number {
 }
 
 export function holdWords({ why, left, reason }: Hold): string {
-  if (why === 'slow') return `Slow down: you may write again in ${durationText(left ?? 0)}.`;
-  if (why === 'new') return `You are new here: you may write in ${durationText(left ?? 0)}.`;
-  const because = reason === null ? '' : ` Reason: ${reason}`;
-  if (left === null) return `A moderator muted you.${because}`;
-  return `You are timed out: you may write again in ${durationText(left)}.${because}`;
+  if (why === 'slow') return t`Slow down: you may write again in ${durationText(left ?? 0)}.`;
+  if (why === 'new') return t`You are new here: you may write in ${durationText(left ?? 0)}.`;
+  const because = reason === null ? '' : ` ${t`Reason: ${reason}`}`;
+  if (left === null) return `${t`A moderator muted you.`}${because}`;
+  return `${t`You are timed out: you may write again in ${durationText(left)}.`}${because}`;
 }
 
 /** One entry of a message's menu, and its command. */
@@ -90,19 +91,19 @@ export function deedsFor(message: Message, role: string | null, own: boolean): D
 }
 
 function messageDeeds(id: string, mayPin: boolean, mayDelete: boolean): Deed[] {
-  const pin = { label: 'Pin', command: `/pin ${id}`, grave: false };
-  const remove = { label: 'Delete message', command: `/delete ${id}`, grave: false };
+  const pin = { label: t`Pin`, command: `/pin ${id}`, grave: false };
+  const remove = { label: t`Delete message`, command: `/delete ${id}`, grave: false };
   return [...(mayPin ? [pin] : []), ...(mayDelete ? [remove] : [])];
 }
 
 function userDeeds(user: string, shadow: boolean): Deed[] {
   return [
-    { label: 'Time out for 10 min', command: `/timeout ${user} 10m`, grave: false },
-    { label: 'Mute', command: `/mute ${user}`, grave: false },
+    { label: t`Time out for 10 min`, command: `/timeout ${user} 10m`, grave: false },
+    { label: t`Mute`, command: `/mute ${user}`, grave: false },
     shadow
-      ? { label: 'End shadow ban', command: `/unshadowban ${user}`, grave: false }
-      : { label: 'Shadow-ban', command: `/shadowban ${user}`, grave: true },
-    { label: 'Ban', command: `/ban ${user}`, grave: true },
+      ? { label: t`End shadow ban`, command: `/unshadowban ${user}`, grave: false }
+      : { label: t`Shadow-ban`, command: `/shadowban ${user}`, grave: true },
+    { label: t`Ban`, command: `/ban ${user}`, grave: true },
   ];
 }
 

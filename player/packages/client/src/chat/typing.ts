@@ -1,3 +1,4 @@
+import { t } from '@lingui/core/macro';
 import type { Named } from './wire';
 
 /** Who is writing, until when by the page's own clock, in ms. */
@@ -21,6 +22,6 @@ export function still(typists: readonly Typist[], now: number): readonly Typist[
 export function typingWords(typists: readonly Named[]): string {
   const [one, two] = typists.map(({ name }) => name);
   if (one === undefined) return '';
-  if (two === undefined) return `${one} is typing …`;
-  return typists.length === 2 ? `${one} and ${two} are typing …` : `${one}, ${two} and others are typing …`;
+  if (two === undefined) return t`${one} is typing …`;
+  return typists.length === 2 ? t`${one} and ${two} are typing …` : t`${one}, ${two} and others are typing …`;
 }

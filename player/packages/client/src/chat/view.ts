@@ -1,4 +1,5 @@
 import type { LineState } from './connection';
+import type { Picture } from './alignment';
 import * as chatLog from './log';
 import { NOBODY, type Hold, type Self } from './rights';
 import type { Choice, CommandForm } from './wire';
@@ -25,11 +26,11 @@ export interface ChatView {
   older: 'idle' | 'loading' | 'none';
 }
 
-/** What the chat's connection gives to the rest of the page. `pictureTime` is what the viewer sees now, ms since the epoch. */
+/** What the chat's connection gives to the rest of the page. */
 export interface ChatSurroundings {
   streamEvent: (type: string, reason: string | null) => void;
   viewers: (count: number) => void;
-  pictureTime: () => number | null;
+  picture: () => Picture;
   reactions: (counts: Readonly<Record<string, number>>) => void;
 }
 

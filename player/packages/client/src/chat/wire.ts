@@ -4,6 +4,8 @@ export interface Author {
   name: string;
   role: string;
   badges: string[];
+  /** An https address. */
+  avatar?: string;
 }
 
 /** Somebody, named in an event. */
@@ -36,6 +38,9 @@ export interface MessageEnvelope extends Envelope {
   cid: string;
   user: Author;
   text: string;
+  reply_to?: string | null;
+  /** What the author saw when it was sent, ms since the epoch on the picture's own clock. */
+  picture_time?: number | null;
   me?: boolean;
   announcement?: boolean;
 }
@@ -144,6 +149,7 @@ export type SendAnswer = { ok: true; id: string; seq?: number; held?: boolean } 
 export type CommandAnswer = { ok: true; reply: string; action?: Action; commands?: CommandForm[] } | Refusal;
 export type HistoryAnswer = { ok: true; messages: MessageEnvelope[]; next: string | null } | Refusal;
 export type OriginalAnswer = { ok: true; message: MessageEnvelope; removed: boolean } | Refusal;
+export type MessageAnswer = { ok: true; message: MessageEnvelope } | Refusal;
 export type CommandsAnswer = { ok: true; commands: CommandForm[] } | Refusal;
 export type PresenceAnswer = { ok: true; users: Present[]; total: number; next: string | null } | Refusal;
 
@@ -167,3 +173,54 @@ export function isMessage(envelope: Envelope): envelope is MessageEnvelope {
 export function isPersonal(envelope: Envelope): envelope is UserEvent {
   return envelope.type.startsWith('user.') && 'user' in envelope;
 }
+
+/** What a moderator did, as the API names it. */
+export interface ModerationAction {
+  id: string;
+  kind: string;
+  actor: { id: string; name: string };
+  target?: Named;
+  message?: string;
+  reason?: string;
+  at: string;
+  expires?: string;
+  value?: string | number;
+  undoes?: string;
+  undone?: string;
+}
+
+/** A message that waits for a moderator. */
+export interface HeldMessage {
+  id: string;
+  user: Author;
+  text: string;
+  created: string;
+  reason?: string;
+}
+
+/** A measure in force; `action` is what to undo. */
+export interface Restriction {
+  user: Named;
+  kind: 'ban' | 'mute' | 'timeout' | 'shadowban';
+  action: string;
+  actor: { id: string; name: string };
+  at: string;
+  reason?: string;
+  expires?: string;
+}
+
+/** One person as moderators see them. `messages_found` counts those among the newest entries; `more`: there may be earlier ones. */
+export interface UserCard {
+  user: Present;
+  restrictions: Restriction[];
+  actions: ModerationAction[];
+  messages: MessageEnvelope[];
+  messages_found: number;
+  more: boolean;
+}
+
+export type HeldAnswer = { ok: true; held: HeldMessage[]; next_cursor: string | null } | Refusal;
+export type DecisionAnswer = { ok: true; id: string; seq?: number } | Refusal;
+export type ActionsAnswer = { ok: true; actions: ModerationAction[]; next_cursor: string | null } | Refusal;
+export type RestrictionsAnswer = { ok: true; restrictions: Restriction[] } | Refusal;
+export type CardAnswer = ({ ok: true } & UserCard) | Refusal;

@@ -42,12 +42,6 @@ export class EngineLoader {
   }
 }
 
-/** The qualities to choose from, highest first. */
-export function rungsOf({ levels }: Hls): { index: number; height: number }[] {
-  const rungs = levels.map(({ height }, index) => ({ index, height })).filter(({ height }) => height > 0);
-  return rungs.sort((a, b) => b.height - a.height);
-}
-
 /** hls.js (`Engine`: small or full) for low-latency playing. The token in each address is replaced by the present one, so it can be renewed in place. */
 export function createHls(Engine: Engine, token: () => string): Hls {
   const hls = new Engine({

@@ -2,63 +2,38 @@ import type { default as Hls, ErrorData } from 'hls.js';
 import Light from 'hls.js/light';
 import type { Access } from '../sessionTokens';
 import type { StreamState } from '../api';
-import { keep, recall } from '../browserStorage';
+import { recall } from '../browserStorage';
 import { Store } from '../observable';
+import { Background } from './background';
 import { Calm } from './latencyReset';
-import { EngineLoader, createHls, masterUrl, rungsOf } from './engine';
-import { paceFor } from './pace';
+import { EngineLoader, createHls, masterUrl } from './engine';
+import { approach, lagOf, latencyOf, paceOf, targetOf } from './liveEdge';
+import { spanOf } from './place';
+import { Quality, keptWish } from './quality';
+import { Sound } from './sound';
+import { StartPlace } from './startPlace';
 import { Tracks } from './tracks';
-import { cureFor, FAR_S, shouldCatchUp } from './recovery';
+import { cureFor, failureOf, FAR_S, shouldCatchUp } from './recovery';
+import { START, type Failure, type PlaybackView } from './view';
+import { Wake } from './wake';
 
 const TICK_MS = 500;
 const RELOAD_MS = 1_500;
 const STUCK_MS = 8_000;
 const DRAIN_MS = 6_000;
-const NATIVE_LATENCY_S = 8; // what players without low latency keep from the end of the playlist
 const MOST_AUTHORISATIONS = 3;
-const EXTRA_S = 0.1; // distance beyond the stream's own that is worth taking back
-const LONG_S = 60; // a window of this length is worth a bar to seek in
-const NEAR_EDGE_S = 2;
-const WHOLE_S = 0.67; // for a part's length where segments come whole: a second ahead is enough to play faster
+const ASSUMED_FRAMES = 30;
 
-/** `index` is the engine's number of the rendition. */
-export interface Rung {
-  index: number;
-  height: number;
-}
-
-export interface PlaybackView {
-  /** A frame of this source has been shown. */
-  picture: boolean;
-  playing: boolean;
-  waiting: boolean;
-  muted: boolean;
-  volume: number;
-  /** Muted because browsers allow no sound before a gesture, not because the viewer wants silence. */
-  offerSound: boolean;
-  /** Seconds behind the encoder's edge; null while unknown. */
-  latency: number | null;
-  atLive: boolean;
-  rungs: readonly Rung[];
-  /** The chosen height, null for automatic. */
-  chosen: number | null;
-  height: number | null;
-  /** Where the viewer is between `from` and `to`, seconds on the video's clock; null where there is nothing to seek in. */
-  at: number | null;
-  from: number;
-  to: number;
-  failure: 'refused' | 'unsupported' | null;
-}
-
-const START: PlaybackView = {
-  picture: false, playing: false, waiting: false, muted: true, volume: 1, offerSound: true, latency: null, atLive: true,
-  rungs: [], chosen: null, height: null, at: null, from: 0, to: 0, failure: null,
-};
+export type { PlaybackView, Rung } from './view';
 
 /** Plays one stream in a video element as long as it is on air, and resumes by itself after every failure but a refusal. */
 export class Playback {
-  readonly view = new Store<PlaybackView>({ ...START, volume: Number(recall('volume') ?? 1) });
+  readonly view = new Store<PlaybackView>({ ...START, ...keptWish(), volume: Number(recall('volume') ?? 1) });
   readonly tracks = new Tracks();
+  readonly sound = new Sound(this.view);
+  readonly quality = new Quality(this.view);
+  readonly start = new StartPlace();
+  readonly #background = new Background();
   readonly #access: Access;
   readonly #playback: string;
   #video: HTMLVideoElement | null = null;
@@ -72,6 +47,9 @@ export class Playback {
   #movedAt = 0;
   #lastTime = 0;
   #calm = new Calm(0);
+  readonly #wake = new Wake(Date.now());
+  /** The beginning of the broadcast, milliseconds since the epoch. */
+  #since: number | null = null;
   #timers: { tick?: number; reload?: number; drain?: number } = {};
   #listening = new AbortController();
 
@@ -84,8 +62,7 @@ export class Playback {
   readonly attach = (video: HTMLVideoElement): (() => void) => {
     this.#video = video;
     this.#listening = new AbortController();
-    video.muted = this.view.get().muted;
-    video.volume = this.view.get().volume;
+    this.sound.attach(video);
     this.#listen(video);
     this.#timers.tick = window.setInterval(() => this.#tick(), TICK_MS);
     if (this.#wanted) this.#load();
@@ -93,29 +70,35 @@ export class Playback {
       clearInterval(this.#timers.tick);
       this.#unload();
       this.#listening.abort();
+      this.sound.attach(null);
       this.#video = null;
     };
   };
 
   /** Plays while the stream is on air. At the end the buffer is played out first. */
-  follow(state: StreamState): void {
+  follow(state: StreamState, since: string | null = null): void {
     const before = this.#wanted;
     this.#state = state;
+    this.#since = since === null ? null : Date.parse(since);
     if (before === this.#wanted) return;
     clearTimeout(this.#timers.drain);
+    if (this.view.get().failure === 'codec') this.view.update({ failure: null }); // the next broadcast may have another
     if (this.#wanted) this.#load();
     else if (state === 'idle') this.#timers.drain = window.setTimeout(() => this.#unload(), DRAIN_MS);
     else this.#unload();
   }
 
   get #wanted(): boolean {
-    return this.#state === 'live' || this.#state === 'interrupted' || this.#state === 'recorded';
+    return this.#state !== 'idle' && this.#state !== 'starting';
   }
 
   /** Rights were taken back: what is shown goes at once. */
   refuse(): void {
-    if (this.view.get().failure === 'refused') return;
-    this.view.update({ failure: 'refused' });
+    if (this.view.get().failure !== 'refused') this.#fail('refused');
+  }
+
+  #fail(failure: Failure): void {
+    this.view.update({ failure });
     this.#unload();
   }
 
@@ -123,19 +106,25 @@ export class Playback {
 
   toggle(): void {
     if (this.#video?.paused) this.play();
-    else this.#video?.pause();
+    else this.pause();
+  }
+
+  pause(): void {
+    this.#background.hold();
+    this.#video?.pause();
   }
 
   play(): void {
     const video = this.#video;
     if (video === null) return;
-    const start = video.seekable.length > 0 ? video.seekable.start(0) : 0;
-    if (video.currentTime < start) this.jumpToLive();
+    this.#background.release();
+    if (video.seekable.length > 0 && video.currentTime < video.seekable.start(0)) this.jumpToLive();
     video.play().catch(() => this.#refresh()); // refused without a gesture: the page shows the play button
   }
 
   jumpToLive(): void {
     this.#placeChosen = false;
+    this.#background.release();
     if (this.#video === null) return;
     const target = this.#target();
     if (target !== null) this.#video.currentTime = target;
@@ -145,9 +134,7 @@ export class Playback {
 
   /** Moves by seconds within what can be sought; moving back is the viewer's choice and is kept. */
   step(seconds: number): void {
-    const video = this.#video;
-    if (video === null || video.seekable.length === 0) return;
-    this.seek(video.currentTime + seconds);
+    if (this.#video !== null) this.seek(this.#video.currentTime + seconds);
   }
 
   /** Goes to a place on the video's clock, within what can be sought; the end of a live stream is its live edge. */
@@ -170,25 +157,37 @@ export class Playback {
     return masterUrl(this.#access.playbackToken(), this.#playback).replace('master.m3u8', file);
   }
 
-  toggleSound(): void {
-    this.setVolume(this.view.get().volume || 0.5, !this.view.get().muted);
+  /** There is something to play faster or slower: a recording, or what a live stream keeps of its past. */
+  get speedable(): boolean {
+    const { at, atLive } = this.view.get();
+    return at !== null && (this.#state === 'recorded' || !atLive);
   }
 
-  setVolume(volume: number, muted = volume === 0): void {
-    const bounded = Math.min(1, Math.max(0, volume));
-    if (this.#video !== null) {
-      this.#video.volume = bounded;
-      this.#video.muted = muted;
-    }
-    keep('volume', String(bounded));
-    this.view.update({ volume: bounded, muted, offerSound: false });
+  setSpeed(speed: number): void {
+    if (!this.speedable || this.#video === null) return;
+    this.#placeChosen = true;
+    this.view.update({ speed });
+    this.#pace(this.#video);
   }
 
-  /** A height of the ladder, or null for automatic. */
-  choose(height: number | null): void {
-    const rung = this.view.get().rungs.find((one) => one.height === height);
-    if (this.#hls !== null) this.#hls.nextLevel = rung?.index ?? -1;
-    this.view.update({ chosen: height });
+  /** One frame on or back, while paused. */
+  stepFrame(step: 1 | -1): void {
+    if (this.#video?.paused) this.step(step / (this.#hls?.levels[this.#hls.currentLevel]?.frameRate || ASSUMED_FRAMES));
+  }
+
+  /** To a share of the bar, 0…1. */
+  seekShare(share: number): void {
+    const { at, from, to } = this.view.get();
+    if (at !== null) this.seek(from + share * (to - from));
+  }
+
+  /** For a link to what is seen now, as `start` takes it; null where nothing could be sought. */
+  moment(): number | null {
+    const { at, from } = this.view.get();
+    if (at === null) return null;
+    if (this.#state === 'recorded') return at - from;
+    const shown = this.pictureTime();
+    return shown === null || this.#since === null ? null : (shown - this.#since) / 1000;
   }
 
   /** What the viewer sees now, milliseconds since the epoch on the encoder's clock; null while unknown. */
@@ -227,10 +226,8 @@ export class Playback {
   }
 
   #parsed(hls: Hls): void {
-    this.view.update({ rungs: rungsOf(hls) });
-    const { chosen } = this.view.get();
-    if (chosen !== null) this.choose(chosen);
-    this.play();
+    this.quality.parsed(hls);
+    if (!this.#background.held) this.play();
   }
 
   /** Browsers without Media Source Extensions (iPhones): the system plays; the token cannot be swapped, so failing reloads. */
@@ -255,7 +252,8 @@ export class Playback {
     }
     this.#placeChosen = false;
     this.tracks.detach();
-    this.view.update({ picture: false, playing: false, waiting: false, latency: null, atLive: true, height: null, rungs: [], at: null });
+    this.quality.detach();
+    this.view.update({ picture: false, playing: false, waiting: false, latency: null, atLive: true, at: null, speed: 1 });
   }
 
   #reload(): void {
@@ -268,11 +266,9 @@ export class Playback {
   // -- what goes wrong
 
   #erred(data: ErrorData): void {
-    const { type, fatal, response } = data;
-    const status = response?.code ?? null;
-    const failure = { network: type === Light.ErrorTypes.NETWORK_ERROR, media: type === Light.ErrorTypes.MEDIA_ERROR, fatal, status };
-    const cure = cureFor(failure, performance.now() - this.#decoderAt);
-    if (cure === 'authorise') void this.#authorise();
+    const cure = cureFor(failureOf(data), performance.now() - this.#decoderAt);
+    if (cure === 'give up') this.#fail('codec'); // loading anew would fail in the same way
+    else if (cure === 'authorise') void this.#authorise();
     else if (cure === 'decode') this.#decodeAnew();
     else if (cure === 'reload') this.#reload();
   }
@@ -297,18 +293,18 @@ export class Playback {
     }
   }
 
-  // -- what is seen
-
   #listen(video: HTMLVideoElement): void {
     const { signal } = this.#listening;
     const refresh = () => this.#refresh();
     for (const name of ['play', 'pause', 'waiting', 'playing', 'volumechange', 'resize', 'seeked']) {
       video.addEventListener(name, refresh, { signal });
     }
-    video.addEventListener('playing', () => this.view.update({ picture: true }), { signal });
+    video.addEventListener('playing', () => this.#began(video), { signal });
+    video.addEventListener('loadedmetadata', () => this.#place(video), { signal });
     video.addEventListener('timeupdate', () => this.#pace(video), { signal });
     video.addEventListener('waiting', () => this.#calm.stalled(performance.now()), { signal });
-    video.addEventListener('pause', () => (this.#placeChosen = !video.ended), { signal });
+    video.addEventListener('pause', () => { if (this.#background.paused(document.hidden, video.ended)) this.#placeChosen = true; }, { signal });
+    document.addEventListener('visibilitychange', () => { if (!document.hidden) this.#returned(video); }, { signal });
     video.addEventListener('ended', () => { if (!this.#wanted) this.#unload(); }, { signal });
     video.addEventListener('error', () => { if (this.#hls === null && video.hasAttribute('src')) this.#reload(); }, { signal });
   }
@@ -320,25 +316,39 @@ export class Playback {
     this.view.update({
       playing: !video.paused, waiting: !video.paused && video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA,
       muted: video.muted, latency, atLive: !video.paused && this.#lag(latency) <= FAR_S, height: video.videoHeight || null,
-      ...this.#span(video),
+      ...spanOf(video, this.#state !== 'recorded', this.#target()),
     });
   }
 
-  /** Null where a bar would have nothing to offer: a live stream without a DVR window. */
-  #span(video: HTMLVideoElement): Pick<PlaybackView, 'at' | 'from' | 'to'> {
-    const nothing = { at: null, from: 0, to: 0 };
-    if (video.seekable.length === 0) return nothing;
-    const live = this.#state !== 'recorded';
-    const from = video.seekable.start(0);
-    const to = (live ? this.#target() : null) ?? video.seekable.end(video.seekable.length - 1);
-    if (!Number.isFinite(to) || (live && to - from < LONG_S)) return nothing;
-    const at = live && to - video.currentTime < NEAR_EDGE_S ? to : video.currentTime;
-    return { at: Math.min(Math.max(at, from), to), from, to };
+  /** The page is looked at again: what the browser paused goes on, and a live stream is shown as it is now. */
+  #returned(video: HTMLVideoElement): void {
+    const suspended = this.#background.returned();
+    const live = this.#state === 'live';
+    if (suspended && !live) this.play();
+    else if (suspended || (live && !video.paused && !this.#placeChosen && this.#lag(this.#latency(video)) > FAR_S)) this.jumpToLive();
+  }
+
+  #began(video: HTMLVideoElement): void {
+    this.view.update({ picture: true });
+    this.#refresh();
+    const goal = this.#state === 'recorded' ? null : this.start.inBroadcast(video.currentTime, this.pictureTime(), this.#since);
+    if (goal !== null && spanOf(video, true, this.#target()).at !== null) this.seek(goal);
+  }
+
+  #place(video: HTMLVideoElement): void {
+    if (this.#state === 'recorded') video.currentTime = this.start.inRecording(video.duration) ?? video.currentTime;
+  }
+
+  /** The machine slept: tokens may be over and what was buffered is past. */
+  async #woke(): Promise<void> {
+    const renewed = await this.#access.renew();
+    if (renewed !== 'refused' && this.#state === 'live' && !this.#placeChosen) this.#load();
   }
 
   #tick(): void {
     const video = this.#video;
     if (video === null) return;
+    if (this.#wake.slept(Date.now())) void this.#woke();
     this.#refresh();
     const now = performance.now();
     // Without a network, or while the encoder is away, the picture is frozen and loading anew would only lose it.
@@ -346,7 +356,7 @@ export class Playback {
     if (video.currentTime !== this.#lastTime && this.view.get().picture) this.#authorisations = 0;
     this.#lastTime = video.currentTime;
     this.#catchUp(video, now);
-    this.#approach(now);
+    approach(this.#hls, this.#calm, now);
     if (this.#hls !== null && now - this.#movedAt > STUCK_MS) this.#load();
   }
 
@@ -355,44 +365,35 @@ export class Playback {
     const target = this.#target();
     if (video.paused || target === null || this.#state === 'recorded') return; // hls.js gives a recording a live edge too: its end
     const lag = this.#lag(latency);
-    if (lag <= FAR_S) this.#placeChosen = false;
+    if (lag <= FAR_S) this.#arrive();
     const position = { lag, target, current: video.currentTime, chosen: this.#placeChosen, sinceSeek: now - this.#soughtAt };
     if (!shouldCatchUp(position)) return;
     this.#soughtAt = now;
     video.currentTime = target;
   }
 
-  /** Takes back the distance that stalls have added, once they are over. */
-  #approach(now: number): void {
-    const hls = this.#hls;
-    const wanted = hls?.latestLevelDetails?.partHoldBack;
-    if (hls === null || !wanted || (hls.targetLatency ?? 0) < wanted + EXTRA_S) return;
-    if (this.#calm.daresAgain(now)) hls.targetLatency = wanted;
+  /** At the live edge there is nothing to be faster for. */
+  #arrive(): void {
+    this.#placeChosen = false;
+    this.view.update({ speed: 1 });
   }
 
-  /** Plays a little faster while it is further behind than wanted. */
+  /** Plays a little faster while it is further behind than wanted, or as fast as the viewer chose. */
   #pace(video: HTMLVideoElement): void {
-    const { buffered, currentTime } = video;
-    const details = this.#hls?.latestLevelDetails;
-    const partS = details?.live && !this.#placeChosen ? details.partTarget || WHOLE_S : 0;
-    const ahead = buffered.length > 0 ? buffered.end(buffered.length - 1) - currentTime : 0;
-    const pace = partS ? paceFor(this.#lag(this.#latency(video)), ahead, partS) : 1;
+    const catching = this.#placeChosen ? null : paceOf(this.#hls, video, this.#lag(this.#latency(video)));
+    const pace = catching ?? this.view.get().speed;
     if (video.playbackRate !== pace) video.playbackRate = pace;
   }
 
   #latency(video: HTMLVideoElement): number | null {
-    if (this.#hls !== null) return this.#hls.levels.length > 0 && this.view.get().picture ? this.#hls.latency : null;
-    return video.seekable.length > 0 ? video.seekable.end(video.seekable.length - 1) - video.currentTime : null;
+    return latencyOf(this.#hls, video, this.view.get().picture);
   }
 
-  /** Seconds behind the latency that is aimed at: it grows a little with every stall. */
   #lag(latency: number | null): number {
-    return (latency ?? 0) - (this.#hls?.targetLatency ?? NATIVE_LATENCY_S);
+    return lagOf(this.#hls, latency);
   }
 
   #target(): number | null {
-    if (this.#hls !== null) return this.#hls.liveSyncPosition;
-    const seekable = this.#video?.seekable;
-    return seekable !== undefined && seekable.length > 0 ? seekable.end(seekable.length - 1) : null;
+    return targetOf(this.#hls, this.#video?.seekable);
   }
 }

@@ -1,12 +1,25 @@
-/** What a fatal or refused load asks for: new rights, a decoder started anew, or the whole source taken up anew. */
-export type Cure = 'authorise' | 'decode' | 'reload' | 'none';
+import type { ErrorData } from 'hls.js';
+import Light from 'hls.js/light';
+
+/** What a fatal or refused load asks for: new rights, a decoder started anew, or the whole source taken up anew; `give up` where this browser can't
+ * decode it. */
+export type Cure = 'give up' | 'authorise' | 'decode' | 'reload' | 'none';
 
 export interface Failure {
   network: boolean;
   media: boolean;
+  /** There is no decoder for it. */
+  codec: boolean;
   fatal: boolean;
   /** HTTP status, when there was an answer. */
   status: number | null;
+}
+
+const CODEC_ERRORS: ReadonlySet<string> = new Set(['manifestIncompatibleCodecsError', 'bufferAddCodecError', 'bufferIncompatibleCodecsError']);
+
+export function failureOf({ type, details, fatal, response }: ErrorData): Failure {
+  const [network, media] = [type === Light.ErrorTypes.NETWORK_ERROR, type === Light.ErrorTypes.MEDIA_ERROR];
+  return { network, media, codec: CODEC_ERRORS.has(details), fatal, status: response?.code ?? null };
 }
 
 const DECODER_REST_MS = 10_000;
@@ -15,6 +28,7 @@ const DECODER_REST_MS = 10_000;
 export function cureFor(failure: Failure, sinceDecoder: number): Cure {
   if (failure.network && (failure.status === 401 || failure.status === 403)) return 'authorise';
   if (!failure.fatal) return 'none';
+  if (failure.codec) return 'give up';
   return failure.media && sinceDecoder > DECODER_REST_MS ? 'decode' : 'reload';
 }
 

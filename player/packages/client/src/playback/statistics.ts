@@ -1,5 +1,7 @@
 import type Hls from 'hls.js';
-import type { PlaybackView } from './playback';
+import { t } from '@lingui/core/macro';
+import { rateText } from '../format';
+import type { PlaybackView } from './view';
 
 /** A label and its value in words. */
 export type Figure = readonly [string, string];
@@ -10,14 +12,14 @@ export function statistics(hls: Hls | null, video: HTMLVideoElement | null, view
   const frames = video.getVideoPlaybackQuality();
   const shown = video.videoWidth > 0;
   const found: (readonly [string, string | null])[] = [
-    ['Behind the encoder', view.latency === null ? null : `${view.latency.toFixed(2)} s`],
-    ['Buffer', `${ahead(video).toFixed(2)} s`],
-    ['Picture', shown ? `${video.videoWidth} × ${video.videoHeight}` : null],
-    ['Shown in', shown ? `${video.clientWidth} × ${video.clientHeight}` : null],
+    [t`Behind the encoder`, view.latency === null ? null : `${view.latency.toFixed(2)} s`],
+    [t`Buffer`, `${ahead(video).toFixed(2)} s`],
+    [t`Picture`, shown ? `${video.videoWidth} × ${video.videoHeight}` : null],
+    [t`Shown in`, shown ? `${video.clientWidth} × ${video.clientHeight}` : null],
     ...(hls === null ? [] : ofEngine(hls, view.chosen === null)),
-    ['Frames dropped', `${frames.droppedVideoFrames} of ${frames.totalVideoFrames}`],
-    ['Speed', `${video.playbackRate.toFixed(2)} ×`],
-    ['Volume', video.muted ? 'off' : `${Math.round(video.volume * 100)} %`],
+    [t`Frames dropped`, droppedText(frames)],
+    [t`Speed`, `${video.playbackRate.toFixed(2)} ×`],
+    [t`Volume`, video.muted ? t`off` : `${Math.round(video.volume * 100)} %`],
   ];
   return found.filter((one): one is Figure => one[1] !== null);
 }
@@ -25,9 +27,10 @@ export function statistics(hls: Hls | null, video: HTMLVideoElement | null, view
 function ofEngine({ levels, currentLevel, bandwidthEstimate }: Hls, automatic: boolean): (readonly [string, string | null])[] {
   const level = levels[currentLevel];
   return [
-    ['Quality', level === undefined ? null : `${level.height}p, ${rate(level.bitrate)}${automatic ? ', automatic' : ''}`],
-    ['Codecs', [level?.videoCodec, level?.audioCodec].filter(Boolean).join(', ') || null],
-    ['Line', Number.isFinite(bandwidthEstimate) ? rate(bandwidthEstimate) : null],
+    [t`Quality`, level === undefined ? null : [`${level.height}p`, rateText(level.bitrate), automatic ? t`automatic` : null].filter(Boolean).join(', ')],
+    [t`Frame rate`, level === undefined || !(level.frameRate > 0) ? null : t`${level.frameRate} per second`],
+    [t`Codecs`, [level?.videoCodec, level?.audioCodec].filter(Boolean).join(', ') || null],
+    [t`Line`, Number.isFinite(bandwidthEstimate) ? rateText(bandwidthEstimate) : null],
   ];
 }
 
@@ -39,6 +42,7 @@ function ahead({ buffered, currentTime }: HTMLVideoElement): number {
   return 0;
 }
 
-function rate(bits: number): string {
-  return bits >= 1_000_000 ? `${(bits / 1_000_000).toFixed(1)} Mb/s` : `${Math.round(bits / 1_000)} kb/s`;
+function droppedText({ droppedVideoFrames: dropped, totalVideoFrames: total }: VideoPlaybackQuality): string {
+  const share = total === 0 ? '0.0' : ((dropped / total) * 100).toFixed(1);
+  return t`${dropped} of ${total} (${share} %)`;
 }

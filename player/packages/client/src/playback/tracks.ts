@@ -22,6 +22,7 @@ const NONE: TracksView = { sounds: [], sound: -1, subtitles: [], subtitle: -1 };
 export class Tracks {
   readonly view = new Store<TracksView>(NONE);
   #hls: Hls | null = null;
+  #shownLast = 0;
 
   attach(hls: Hls): void {
     this.#hls = hls;
@@ -46,8 +47,15 @@ export class Tracks {
   /** -1 shows none. */
   chooseSubtitles(index: number): void {
     if (this.#hls === null) return;
+    if (index >= 0) this.#shownLast = index;
     this.#hls.subtitleDisplay = index >= 0;
     this.#hls.subtitleTrack = index;
+  }
+
+  /** Off, or those shown last, else the first. */
+  toggleSubtitles(): void {
+    const { subtitles, subtitle } = this.view.get();
+    if (subtitles.length > 0) this.chooseSubtitles(subtitle >= 0 ? -1 : this.#shownLast);
   }
 
   #read({ audioTracks, audioTrack, subtitleTracks, subtitleTrack }: Hls): void {

@@ -52,11 +52,11 @@ function Form({ profile, onClose, onSaved }: Omit<Props, 'open'>) {
         <legend className="mb-1.5 text-[13px] font-semibold">{t`Qualities`}</legend>
         {fields.rungs.map((rung, index) => (
           <div key={index} className="flex flex-wrap items-center gap-2">
-            <select className="control w-auto!" aria-label={t`Height`} value={rung.height} onChange={({ target }) => setRung(index, { height: Number(target.value) })}>
+            <select className="entry w-auto!" aria-label={t`Height`} value={rung.height} onChange={({ target }) => setRung(index, { height: Number(target.value) })}>
               {[...new Set([...HEIGHTS, rung.height])].map((height) => <option key={height} value={height}>{height}p</option>)}
             </select>
-            <input className="control min-w-28 flex-1" type="number" min={50} max={50_000} aria-label={t`Bitrate in kb/s`} placeholder={t`kb/s, by height`} value={rung.bit_rate === null ? '' : Math.round(rung.bit_rate / 1000)} onChange={({ target }) => setRung(index, { bit_rate: target.value === '' ? null : Number(target.value) * 1000 })} />
-            <input className="control min-w-28 flex-1" type="number" min={10} max={60} aria-label={t`Most frames a second`} placeholder={t`frames/s, as the source`} value={rung.frame_rate ?? ''} onChange={({ target }) => setRung(index, { frame_rate: target.value === '' ? null : Number(target.value) })} />
+            <input className="entry min-w-28 flex-1" type="number" min={50} max={50_000} aria-label={t`Bitrate in kb/s`} placeholder={t`kb/s, by height`} value={rung.bit_rate === null ? '' : Math.round(rung.bit_rate / 1000)} onChange={({ target }) => setRung(index, { bit_rate: target.value === '' ? null : Number(target.value) * 1000 })} />
+            <input className="entry min-w-28 flex-1" type="number" min={10} max={60} aria-label={t`Most frames a second`} placeholder={t`frames/s, as the source`} value={rung.frame_rate ?? ''} onChange={({ target }) => setRung(index, { frame_rate: target.value === '' ? null : Number(target.value) })} />
             <IconButton label={t`Remove the quality`} icon={Trash2} disabled={fields.rungs.length === 1} onClick={() => set({ rungs: fields.rungs.filter((_, at) => at !== index) })} />
           </div>
         ))}

@@ -14,9 +14,10 @@ export function AppMenu({ studio, appId }: { studio: Studio; appId: string | nul
   const [making, setMaking] = useState(false);
   const app = studio.apps.find(({ id }) => id === appId);
   const trigger = (
-    <button type="button" className="tap flex min-h-11 items-center gap-2.5 rounded-control px-1.5 text-start hover:bg-raised" aria-label={t`Choose an app`} data-testid="app-menu">
+    <button type="button" className="tap flex min-h-11 items-center gap-2.5 rounded-control px-1.5 text-start hover:bg-raised" data-testid="app-menu">
       <Avatar id={appId ?? 'weir'} name={app?.name ?? 'Weir'} size={28} />
       <span className="min-w-0 flex-1 truncate font-semibold" dir="auto">{app?.name ?? 'Weir'}</span>
+      <span className="sr-only">{t`Choose an app`}</span>
       <ChevronsUpDown size={15} className="shrink-0 text-soft" aria-hidden />
     </button>
   );

@@ -24,7 +24,7 @@ export function Shell({ studio, appId, nav, children }: { studio: Studio; appId:
   const side = (
     <>
       <AppMenu studio={studio} appId={appId} />
-      <button type="button" className="control flex items-center gap-2 text-start text-soft" data-testid="search" onClick={() => setPalette(true)}>
+      <button type="button" className="entry flex items-center gap-2 text-start text-soft" data-testid="search" onClick={() => setPalette(true)}>
         <Search size={15} aria-hidden />
         <span className="flex-1">{t`Search`}</span>
         <kbd className="rounded bg-raised px-1.5 text-[12px]">{navigator.userAgent.includes('Mac') ? '⌘K' : 'Ctrl K'}</kbd>

@@ -33,8 +33,8 @@ export function LinksField({ value, onChange }: { value: readonly Link[]; onChan
     <Rows label={t`Links`} count={value.length} most={MOST_LINKS} add={t`Add a link`} onAdd={() => onChange([...value, { label: '', url: '' }])}>
       {value.map((link, index) => (
         <Row key={index} remove={t`Remove the link`} onRemove={() => onChange(without(value, index))}>
-          <input className="control sm:w-44!" aria-label={t`Name of the link`} placeholder={t`e.g. Instagram`} required maxLength={40} value={link.label} onChange={({ target }) => onChange(replaced(value, index, { ...link, label: target.value }))} />
-          <input className="control min-w-0 flex-1" type="url" dir="ltr" aria-label={t`Address of the link`} placeholder="https://…" required maxLength={500} value={link.url} onChange={({ target }) => onChange(replaced(value, index, { ...link, url: target.value }))} />
+          <input className="entry sm:w-44!" aria-label={t`Name of the link`} placeholder={t`e.g. Instagram`} required maxLength={40} value={link.label} onChange={({ target }) => onChange(replaced(value, index, { ...link, label: target.value }))} />
+          <input className="entry min-w-0 flex-1" type="url" dir="ltr" aria-label={t`Address of the link`} placeholder="https://…" required maxLength={500} value={link.url} onChange={({ target }) => onChange(replaced(value, index, { ...link, url: target.value }))} />
         </Row>
       ))}
     </Rows>
@@ -52,8 +52,8 @@ export function ScheduleField({ value, onChange }: { value: readonly Announced[]
     <Rows label={t`Announced broadcasts`} count={value.length} most={MOST_ANNOUNCED} add={t`Announce a broadcast`} onAdd={() => onChange([...value, { starts_at: tomorrow(), title: '' }])}>
       {value.map((one, index) => (
         <Row key={index} remove={t`Remove the announcement`} onRemove={() => onChange(without(value, index))}>
-          <input className="control sm:w-56!" type="datetime-local" aria-label={t`Starts at`} required value={localMoment(one.starts_at)} onChange={({ target }) => onChange(replaced(value, index, { ...one, starts_at: momentOf(target.value) }))} />
-          <input className="control min-w-0 flex-1" aria-label={t`Title of the broadcast`} placeholder={t`Title`} maxLength={140} value={one.title} onChange={({ target }) => onChange(replaced(value, index, { ...one, title: target.value }))} />
+          <input className="entry sm:w-56!" type="datetime-local" aria-label={t`Starts at`} required value={localMoment(one.starts_at)} onChange={({ target }) => onChange(replaced(value, index, { ...one, starts_at: momentOf(target.value) }))} />
+          <input className="entry min-w-0 flex-1" aria-label={t`Title of the broadcast`} placeholder={t`Title`} maxLength={140} value={one.title} onChange={({ target }) => onChange(replaced(value, index, { ...one, title: target.value }))} />
         </Row>
       ))}
     </Rows>
@@ -77,8 +77,8 @@ export function PairsField({ label, hint, value, onChange }: { label: string; hi
     <Rows label={label} hint={hint} count={rows.length} most={MOST_PAIRS} add={t`Add a value`} onAdd={() => setRows([...rows, ['', '']])}>
       {rows.map(([name, text], index) => (
         <Row key={index} remove={t`Remove the value`} onRemove={() => change(without(rows, index))}>
-          <input className="control font-mono text-[13px] sm:w-44!" dir="ltr" aria-label={t`Name`} maxLength={40} value={name} onChange={({ target }) => change(replaced(rows, index, [target.value, text] as const))} />
-          <input className="control min-w-0 flex-1" dir="auto" aria-label={t`Value`} maxLength={500} value={text} onChange={({ target }) => change(replaced(rows, index, [name, target.value] as const))} />
+          <input className="entry font-mono text-[13px] sm:w-44!" dir="ltr" aria-label={t`Name`} maxLength={40} value={name} onChange={({ target }) => change(replaced(rows, index, [target.value, text] as const))} />
+          <input className="entry min-w-0 flex-1" dir="auto" aria-label={t`Value`} maxLength={500} value={text} onChange={({ target }) => change(replaced(rows, index, [name, target.value] as const))} />
         </Row>
       ))}
     </Rows>

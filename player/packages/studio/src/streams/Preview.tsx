@@ -32,7 +32,7 @@ export function Preview({ stream }: { stream: FullStream }) {
 
 /** Muted: streamers hear their own sound already. */
 function silent(watching: Watching): Watching {
-  watching.playback.setVolume(watching.playback.view.get().volume, true);
+  watching.playback.sound.set(watching.playback.view.get().volume, true);
   return watching;
 }
 

@@ -24,7 +24,7 @@ export function SignedLink({ stream }: { stream: FullStream }) {
   return (
     <>
       <div className="flex flex-wrap items-center gap-2">
-        <select className="control w-auto!" aria-label={t`The link works for`} value={seconds} onChange={(event) => setSeconds(Number(event.target.value))}>
+        <select className="entry w-auto!" aria-label={t`The link works for`} value={seconds} onChange={(event) => setSeconds(Number(event.target.value))}>
           {TIMES.map((time) => <option key={time} value={time}>{durationText(time)}</option>)}
         </select>
         <Button look="primary" data-testid="make-link" busy={busy} onClick={make}>{t`Create a signed link`}</Button>
