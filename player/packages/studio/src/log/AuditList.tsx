@@ -75,7 +75,7 @@ function Day({ label, name, value, onChange }: { label: string; name: string; va
   return (
     <label className="flex items-center gap-2 text-sm text-soft">
       {label}
-      <input type="date" name={name} className="control w-auto!" value={value} onChange={({ target }) => onChange(target.value)} />
+      <input type="date" name={name} className="entry w-auto!" value={value} onChange={({ target }) => onChange(target.value)} />
     </label>
   );
 }

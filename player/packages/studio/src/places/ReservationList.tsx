@@ -30,7 +30,7 @@ export function ReservationList({ place }: { place: Place }) {
     <>
       <div className="flex flex-wrap items-center gap-2">
         <IconButton label={t`The day before`} icon={ChevronLeft} className="rtl:-scale-x-100" onClick={() => setDay(dayAfter(day, -1))} />
-        <input type="date" className="control w-auto!" aria-label={t`Day`} required value={day} onChange={({ target }) => { if (target.value !== '') setDay(target.value); }} />
+        <input type="date" className="entry w-auto!" aria-label={t`Day`} required value={day} onChange={({ target }) => { if (target.value !== '') setDay(target.value); }} />
         <IconButton label={t`The next day`} icon={ChevronRight} className="rtl:-scale-x-100" onClick={() => setDay(dayAfter(day, 1))} />
         <FilterSelect label={t`State`} value={status} onChange={setStatus} options={[['', t`All states`], ...statuses]} />
         <span className="flex-1" />
@@ -76,9 +76,9 @@ function Table({ place, rows }: { place: string; rows: readonly Reservation[] })
   const say = useToast();
   const [ending, setEnding] = useState<Reservation | null>(null);
   const columns: readonly Column<Reservation>[] = [
-    { id: 'starts', title: t`From – until`, sortBy: ({ starts }) => starts, cell: ({ starts, ends }) => <span className="grid"><Moment value={starts} /><small className="text-soft"><Moment value={ends} /></small></span> },
+    { id: 'starts', title: t`From – until`, sortBy: ({ starts }) => starts, cell: ({ starts, ends, status }) => <span className="grid"><Moment value={starts} /><small className="text-soft"><Moment value={ends} /></small><span className="mt-1 md:hidden"><Status status={status} /></span></span> },
     { id: 'space', title: t`Space`, figure: true, sortBy: ({ space }) => space, cell: ({ space }) => space },
-    { id: 'state', title: t`State`, sortBy: ({ status }) => status, cell: ({ status }) => <Status status={status} /> },
+    { id: 'state', title: t`State`, wide: true, sortBy: ({ status }) => status, cell: ({ status }) => <Status status={status} /> },
     { id: 'user', title: t`Person`, wide: true, sortBy: ({ user }) => user ?? '', cell: ({ user }) => <bdi className="line-clamp-2 [overflow-wrap:anywhere]">{user ?? '–'}</bdi> },
     { id: 'note', title: t`Note`, wide: true, cell: ({ note }) => <bdi className="line-clamp-2 [overflow-wrap:anywhere]" title={note ?? undefined}>{note ?? '–'}</bdi> },
     ...(can('editor') ? [{ id: 'deeds', title: '', figure: true, cell: (one: Reservation) => one.status === 'booked' && <Button size="small" data-testid="cancel-reservation" onClick={() => setEnding(one)}>{t`Cancel`}</Button> }] : []),

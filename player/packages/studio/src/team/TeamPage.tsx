@@ -71,7 +71,7 @@ function RoleSelect({ member }: { member: Member }) {
   const read = useTeam();
   const say = useToast();
   return (
-    <select className="control w-auto!" aria-label={t`Role of ${member.email ?? nameOf(member)}`} value={member.role} onChange={({ target }) => { ask(team.setRole, member.account, target.value as Role).then(read).catch(say.failed); }}>
+    <select className="entry w-auto!" aria-label={t`Role of ${member.email ?? nameOf(member)}`} value={member.role} onChange={({ target }) => { ask(team.setRole, member.account, target.value as Role).then(read).catch(say.failed); }}>
       {givable(app.role).map((one) => <option key={one} value={one}>{i18n._(ROLE_NAMES[one])}</option>)}
     </select>
   );
