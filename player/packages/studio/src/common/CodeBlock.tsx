@@ -26,7 +26,7 @@ export function CodeBlock({ label, text, testId }: Props) {
   return (
     <figure className="code">
       <figcaption><span>{label}</span><button type="button" className="quiet-button" aria-label={t`Copy ${label}`} onClick={() => void copy()}><span role="status">{feedback ?? t`Copy`}</span></button></figcaption>
-      <pre ref={block} className="mono" tabIndex={0} aria-label={label} data-testid={testId}>{text}</pre>
+      <pre ref={block} className="mono" dir="ltr" tabIndex={0} aria-label={label} data-testid={testId}>{text}</pre>
     </figure>
   );
 }

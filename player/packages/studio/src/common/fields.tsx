@@ -67,7 +67,7 @@ export function Check({ label, hint, onChange, ...rest }: CheckProps) {
   return (
     <label className="choice check">
       <input type="checkbox" {...rest} onChange={(event) => onChange(event.target.checked)} />
-      <span>{label}{hint !== undefined && <small className="soft">{hint}</small>}</span>
+      <span><span><bdi>{label}</bdi></span>{hint !== undefined && <small className="soft">{hint}</small>}</span>
     </label>
   );
 }

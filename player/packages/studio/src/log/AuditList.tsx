@@ -89,7 +89,7 @@ function Row({ entry: { at, actor, address, action, target }, actions, actors, p
         {page === null ? <code className="text-[13px] text-soft [overflow-wrap:anywhere]">{target}</code> : <Link href={page} className="w-fit font-mono text-[13px] [overflow-wrap:anywhere]">{target}</Link>}
       </div>
       <div className="grid min-w-0 text-sm sm:text-end">
-        <bdi className="[overflow-wrap:anywhere]" title={actor}>{name}</bdi>
+        <span className="[overflow-wrap:anywhere]" title={actor}><bdi>{name}</bdi></span>
         <span className="text-soft"><Moment value={at} />{address !== '' && <> · <bdi>{address}</bdi></>}</span>
       </div>
     </li>

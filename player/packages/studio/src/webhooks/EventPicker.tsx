@@ -75,7 +75,7 @@ function OwnTypes({ kinds, types, onChange }: Props) {
     const wanted = typed.split(/[\s,]+/).filter((one) => one !== '');
     onChange([...types.filter((one) => !own.includes(one)), ...wanted.filter((one) => !types.includes(one) || own.includes(one))]);
   };
-  return <TextField label={t`Your own types`} className="mono" name="own-types" spellCheck={false} placeholder={t`custom.order.paid, partner.*`} hint={t`Events that your servers publish, or that sources receive. Several are separated by commas.`} value={text} onChange={change} />;
+  return <TextField label={t`Your own types`} className="mono" name="own-types" spellCheck={false} placeholder="custom.order.paid, partner.*" hint={t`Events that your servers publish, or that sources receive. Several are separated by commas.`} value={text} onChange={change} />;
 }
 
 function chosenText(types: readonly string[]): string {
