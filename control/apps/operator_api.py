@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from control.accounts.caller import person
 from control.accounts.service import Accounts
@@ -36,6 +36,9 @@ class Plans(Body):
 
 
 class AppsQuery(Paging):
+    """`q` is a part of the name or the id."""
+
+    q: str | None = Field(None, min_length=1, max_length=100)
     state: AppState | None = None
 
 
@@ -66,7 +69,9 @@ class OperatorRoutes:
 
     async def list_apps(self, call: Call) -> Answer:
         await self._operator(call)
-        page = await self._apps.list_all(call.query.state, call.query.limit, call.query.cursor)
+        page = await self._apps.list_all(
+            call.query.state, call.query.q, call.query.limit, call.query.cursor
+        )
         return Answer({"data": [self._shown(app) for app in page.data], "next_cursor": page.next})
 
     def _shown(self, app: AppDoc) -> dict[str, Any]:

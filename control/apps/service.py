@@ -14,6 +14,7 @@ from weir.foundation.clock import now_ms, now_s, rfc3339
 from weir.foundation.documents import DuplicateKey, Page, Store
 from weir.foundation.errors import Conflict, Forbidden, NotFound, Stale, Unavailable
 from weir.foundation.events import AppDeleted, DirectoryChanged
+from weir.foundation.http.listing import sieve
 from weir.foundation.ids import new_id
 from weir.foundation.ingest_client import IngestClient
 from weir.foundation.redis.bus import Bus, Relay
@@ -259,10 +260,20 @@ class Apps:
                         "publisher.not_dropped", playback=stream["playback"]
                     )  # its next update hook ends it
 
-    async def list_all(self, state: str | None, limit: int, cursor: str | None) -> Page[AppDoc]:
-        """All apps of the installation, newest first."""
+    async def list_all(
+        self, state: str | None, q: str | None, limit: int, cursor: str | None
+    ) -> Page[AppDoc]:
+        """All apps of the installation, newest first; `q` is a part of the name or the id."""
         where = {"state": state} if state else {}
-        return await self._all.find(APPS, where, sort="created", descending=True, limit=limit, cursor=cursor)
+        return await self._all.find(
+            APPS,
+            where,
+            sort="created",
+            descending=True,
+            limit=limit,
+            cursor=cursor,
+            sieve=sieve(q, ("name", "id"), None),
+        )
 
     async def get_any(self, app_id: str) -> AppDoc:
         """Any app, for the operator. Errors: NotFound."""

@@ -169,10 +169,10 @@ def test_an_app_is_run_from_the_studio(stack: RunningStack, browser: Browser) ->
     assert stack.ask("POST", "/v1/streams", {"title": "no"}, headers=bearer)[0] == 403
     page.click("text=I have copied them")
     page.click("[data-testid=revoke-key]")
-    page.click("[data-testid=revoke-key-no]")
+    page.click("[data-testid=confirm-no]")
     assert stack.ask("GET", "/v1/streams", headers=bearer)[0] == 200
     page.click("[data-testid=revoke-key]")
-    page.click("[data-testid=revoke-key-yes]")
+    page.click("[data-testid=confirm-yes]")
     page.wait_for_selector("[data-testid=key][data-over=true]")
     assert stack.ask("GET", "/v1/streams", headers=bearer)[0] == 401
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
@@ -84,6 +85,9 @@ async def test_the_operator_sees_and_plans_all_apps(
     hers = await world.app(ann, "Hers")
     listed = await world.done("GET", "/v1/operator/apps", owner)
     assert [one["id"] for one in listed["data"]] == [hers["id"], app]
+    for q, wanted in (("hERs", [hers["id"]]), (app[5:], [app]), ("nobody’s", [])):
+        found = await world.done("GET", f"/v1/operator/apps?q={quote(q)}", owner)
+        assert [one["id"] for one in found["data"]] == wanted
     changed = await world.done(
         "PATCH", f"/v1/operator/apps/{hers['id']}", owner, {"plan": "free", "features": {"analytics": True}}
     )

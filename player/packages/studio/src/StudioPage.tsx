@@ -1,3 +1,4 @@
+import { useLingui } from '@lingui/react/macro';
 import { useEffect, useState } from 'react';
 import { useStore } from '@weir/client/observable.ts';
 import type { SignIn } from './account/signIn';
@@ -10,15 +11,16 @@ import { ForgottenForm, RegisterForm, ResetForm, SignInForm, VerifyForm } from '
 type Way = 'sign-in' | 'register' | 'forgotten';
 
 export function StudioPage({ signIn, link }: { signIn: SignIn; link: OneTimeLink | null }) {
+  const { t } = useLingui();
   const { phase, account } = useStore(signIn.view);
   const [present, setPresent] = useLink(link);
   const done = () => setPresent(null);
   if (account !== null && present !== null) {
     if (present.purpose === 'invitation') return <Joining signIn={signIn} account={account} token={present.token} onDone={done} />;
-    if (present.purpose !== 'setup') return <MailedLink signIn={signIn} link={present} back="Not now" onDone={done} />;
+    if (present.purpose !== 'setup') return <MailedLink signIn={signIn} link={present} back={t`Not now`} onDone={done} />;
   }
   if (account !== null) return <StudioRoutes key={account.id} signIn={signIn} account={account} />;
-  if (phase === 'unknown') return <p className="studio-wait" role="status">One moment …</p>;
+  if (phase === 'unknown') return <p className="studio-wait" role="status">{t`One moment …`}</p>;
   return <Door signIn={signIn} link={present} onLinkDone={done} />;
 }
 

@@ -1,10 +1,13 @@
 import type { Stream } from '@weir/client/api.ts';
 import { download, request } from '@weir/client/http.ts';
+import { auditQuery, LONGEST_PAGE, type AuditFilter } from './log/filter';
 
+/** `operator` of the account that owns the installation. */
 export interface Account {
   id: string;
   email: string;
   name: string;
+  operator: boolean;
 }
 
 /** `expires_in` in seconds. The refresh token travels in a cookie that scripts cannot read. */
@@ -219,9 +222,8 @@ export const apps = {
   remove: (bearer: string, app: string) => request<App>('DELETE', `/v1/apps/${app}`, { bearer }),
   usage: (bearer: string, app: string, since: string) => request<Usage>('GET', `/v1/apps/${app}/usage?since=${since}`, { bearer }),
   usageCsv: (bearer: string, app: string, since: string) => download(`/v1/apps/${app}/usage?since=${since}&format=csv`, bearer, 'usage.csv'),
-  auditCsv: (bearer: string, app: string) => download(`/v1/apps/${app}/audit?limit=200&format=csv`, bearer, 'log.csv'),
-  audit: (bearer: string, app: string, cursor: string | null) =>
-    request<Page<AuditEntry>>('GET', `/v1/apps/${app}/audit?limit=50${cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`}`, { bearer }),
+  auditCsv: (bearer: string, app: string, filter: AuditFilter) => download(`/v1/apps/${app}/audit?${auditQuery(filter, '', LONGEST_PAGE)}&format=csv`, bearer, 'log.csv'),
+  audit: (bearer: string, app: string, filter: AuditFilter, cursor: string) => request<Page<AuditEntry>>('GET', `/v1/apps/${app}/audit?${auditQuery(filter, cursor)}`, { bearer }),
 };
 
 export const keys = {

@@ -1,3 +1,4 @@
+import { t } from '@lingui/core/macro';
 /** JSON with line breaks; a text that is no JSON as it is. */
 export function prettyJson(text: string): string {
   try {
@@ -15,13 +16,13 @@ export function parseJson(text: string): Parsed {
     return { ok: true, value: JSON.parse(text) as unknown };
   } catch (error) {
     const said = error instanceof Error ? error.message : '';
-    return { ok: false, error: `This is not JSON${placeOf(said, text)}.` };
+    return { ok: false, error: mistakeAt(said, text) };
   }
 }
 
-function placeOf(said: string, text: string): string {
+function mistakeAt(said: string, text: string): string {
   const position = /position (\d+)/.exec(said)?.[1];
-  if (position === undefined) return text.trim() === '' ? ': it is empty' : ': it ends too early';
+  if (position === undefined) return text.trim() === '' ? t`This is not JSON: it is empty.` : t`This is not JSON: it ends too early.`;
   const before = text.slice(0, Number(position));
-  return `: look at line ${before.split('\n').length}, column ${Number(position) - before.lastIndexOf('\n')}`;
+  return t`This is not JSON: look at line ${before.split('\n').length}, column ${Number(position) - before.lastIndexOf('\n')}.`;
 }

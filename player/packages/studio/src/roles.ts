@@ -8,6 +8,8 @@ export function atLeast(role: Role, least: Role): boolean {
   return ROLES.indexOf(role) >= ROLES.indexOf(least);
 }
 
+export const ROLE_NAMES: Record<Role, MessageDescriptor> = { viewer: msg`Viewer`, editor: msg`Editor`, admin: msg`Admin`, owner: msg`Owner` };
+
 export const ROLE_WORDS: Record<Role, MessageDescriptor> = {
   viewer: msg`Viewer – sees everything, changes nothing`,
   editor: msg`Editor – streams and chat`,

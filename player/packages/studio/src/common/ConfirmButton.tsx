@@ -1,3 +1,4 @@
+import { useLingui } from '@lingui/react/macro';
 import { useState } from 'react';
 
 interface Props {
@@ -13,6 +14,7 @@ interface Props {
 
 /** A button for what ends something: it asks once before it does. */
 export function Sure({ label, question, yes, plain, busy, testId, onYes }: Props) {
+  const { t } = useLingui();
   const [step, setStep] = useState<'new' | 'asked' | 'kept'>('new');
   if (step !== 'asked') {
     return (
@@ -26,7 +28,7 @@ export function Sure({ label, question, yes, plain, busy, testId, onYes }: Props
     <div className="sure" role="group" aria-label={label} onKeyDown={(event) => { if (event.key === 'Escape') keep(); }}>
       <p>{question}</p>
       <button type="button" className="small-button danger" data-testid={`${testId}-yes`} disabled={busy} autoFocus onClick={() => { setStep('new'); onYes(); }}>{yes}</button>
-      <button type="button" className="small-button plain" data-testid={`${testId}-no`} onClick={keep}>Keep it</button>
+      <button type="button" className="small-button plain" data-testid={`${testId}-no`} onClick={keep}>{t`Keep it`}</button>
     </div>
   );
 }

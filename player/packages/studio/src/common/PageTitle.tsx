@@ -1,3 +1,4 @@
+import { ArrowLeft } from 'lucide-react';
 import { useEffect, useRef, type ReactNode } from 'react';
 import { Link } from 'wouter';
 
@@ -7,8 +8,12 @@ export function PageTitle({ children, back, section }: { children: ReactNode; ba
   useEffect(() => heading.current?.focus(), []);
   return (
     <>
-      <Link className="back" href={`/${section}`}>← {back}</Link>
+      <BackLink section={section}>{back}</BackLink>
       <h1 ref={heading} tabIndex={-1} dir="auto">{children}</h1>
     </>
   );
+}
+
+export function BackLink({ section, children }: { section: string; children: string }) {
+  return <Link className="back inline-flex items-center gap-1.5" href={`/${section}`}><ArrowLeft size={14} className="rtl:-scale-x-100" aria-hidden />{children}</Link>;
 }

@@ -9,6 +9,7 @@ import { recordingApi, type FullRecording } from '../recordings/api';
 import { stateText, useRecordingName } from '../recordings/words';
 import { useApp } from '../shell/AppContext';
 import { actionText } from '../log/actions';
+import { EVERYTHING } from '../log/filter';
 
 const SHOWN = 8;
 const POLL_MS = 15_000;
@@ -18,7 +19,7 @@ export function Activity() {
   const { t } = useLingui();
   const { app, ask, askAs, can } = useApp();
   const recordings = useQuery({ queryKey: [app.id, 'recordings', 'newest'], queryFn: () => askAs(recordingApi.page, {}), refetchInterval: POLL_MS }).data?.data ?? [];
-  const audit = useQuery({ queryKey: [app.id, 'audit', 'newest'], queryFn: () => ask(apps.audit, null), refetchInterval: POLL_MS, enabled: can('admin') }).data?.data ?? [];
+  const audit = useQuery({ queryKey: [app.id, 'audit', 'newest'], queryFn: () => ask(apps.audit, EVERYTHING, ''), refetchInterval: POLL_MS, enabled: can('admin') }).data?.data ?? [];
   const entries = [
     ...recordings.slice(0, SHOWN).map((recording) => ({ id: recording.id, at: recording.started, row: <RecordingRow recording={recording} /> })),
     ...audit.slice(0, SHOWN).map((entry) => ({ id: entry.id, at: entry.at, row: <ChangeRow entry={entry} /> })),

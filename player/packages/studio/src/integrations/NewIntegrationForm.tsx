@@ -1,3 +1,4 @@
+import { useLingui } from '@lingui/react/macro';
 import { useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import type { AskAsApp } from '../authorizedApi';
@@ -18,6 +19,7 @@ function usualAddress(kind: PartnerKind | undefined, environment: Environment): 
 }
 
 export function NewIntegrationForm({ ask, kinds, onMade }: Props) {
+  const { t } = useLingui();
   const [, go] = useLocation();
   const [draft, setDraft] = useState<NewDraft>({ kind: '', name: '', environment: 'sandbox', endpoint: endpointDraft(null, ''), kid: '', key: '', testPath: '' });
   const { busy, error, run } = useAction();
@@ -35,27 +37,27 @@ export function NewIntegrationForm({ ask, kinds, onMade }: Props) {
     go(`/integrations/${made.id}`);
   });
   return (
-    <form className="box" aria-label="New integration" onSubmit={(event) => { event.preventDefault(); submit(); }}>
-      <Choice label="Partner" name="kind" required value={draft.kind} onChange={(name) => choose(name, draft.environment)}>
-        <option value="" disabled>Choose …</option>
+    <form className="box" aria-label={t`New integration`} onSubmit={(event) => { event.preventDefault(); submit(); }}>
+      <Choice label={t`Partner`} name="kind" required value={draft.kind} onChange={(name) => choose(name, draft.environment)}>
+        <option value="" disabled>{t`Choose …`}</option>
         {kinds.map((one) => <option key={one.kind} value={one.kind}>{one.title}</option>)}
       </Choice>
       {kind !== undefined && <Operations kind={kind} />}
-      <TextField label="Name" name="name" dir="auto" required maxLength={80} value={draft.name} onChange={(name) => change({ name })} />
-      <Choice label="Environment" name="environment" value={draft.environment} hint="Begin with the sandbox. The other one can be added later." onChange={(environment) => choose(draft.kind, environment as Environment)}>
-        <option value="sandbox">Sandbox</option>
-        <option value="production">Production</option>
+      <TextField label={t`Name`} name="name" dir="auto" required maxLength={80} value={draft.name} onChange={(name) => change({ name })} />
+      <Choice label={t`Environment`} name="environment" value={draft.environment} hint={t`Begin with the sandbox. The other one can be added later.`} onChange={(environment) => choose(draft.kind, environment as Environment)}>
+        <option value="sandbox">{t`Sandbox`}</option>
+        <option value="production">{t`Production`}</option>
       </Choice>
       <EndpointFields draft={draft.endpoint} onChange={(endpoint) => change({ endpoint })} />
       <details className="more">
-        <summary>More: encryption, path of the test</summary>
-        <TextField label="Path that a test asks for" className="mono" name="test-path" pattern="/[A-Za-z0-9._~/?=&%\-]{0,200}" placeholder={kind?.test_path ?? '/health'} value={draft.testPath} onChange={(testPath) => change({ testPath })} />
-        <TextField label="Name of the encryption key" name="kid" maxLength={64} hint="With a key, bodies are encrypted with AES-256-GCM." value={draft.kid} onChange={(kid) => change({ kid })} />
-        <SecretField label="Encryption key (32 bytes in base64)" name="encryption-key" required={draft.kid !== ''} value={draft.key} onChange={(key) => change({ key })} />
+        <summary>{t`More: encryption, path of the test`}</summary>
+        <TextField label={t`Path that a test asks for`} className="mono" name="test-path" pattern="/[A-Za-z0-9._~/?=&%\-]{0,200}" placeholder={kind?.test_path ?? '/health'} value={draft.testPath} onChange={(testPath) => change({ testPath })} />
+        <TextField label={t`Name of the encryption key`} name="kid" maxLength={64} hint={t`With a key, bodies are encrypted with AES-256-GCM.`} value={draft.kid} onChange={(kid) => change({ kid })} />
+        <SecretField label={t`Encryption key (32 bytes in base64)`} name="encryption-key" required={draft.kid !== ''} value={draft.key} onChange={(key) => change({ key })} />
       </details>
       <div className="form-end">
-        <button type="submit" className="small-button" data-testid="save-integration" disabled={busy}>Connect</button>
-        <Link className="small-button plain" href="/integrations">Cancel</Link>
+        <button type="submit" className="small-button" data-testid="save-integration" disabled={busy}>{t`Connect`}</button>
+        <Link className="small-button plain" href="/integrations">{t`Cancel`}</Link>
         {error !== null && <span className="error" role="alert">{error}</span>}
       </div>
     </form>
@@ -64,9 +66,10 @@ export function NewIntegrationForm({ ask, kinds, onMade }: Props) {
 
 /** What this partner can be asked for, with the fields of each operation. */
 export function Operations({ kind }: { kind: PartnerKind }) {
+  const { t } = useLingui();
   return (
     <details className="more" data-testid="operations">
-      <summary>{kind.operations.length === 1 ? '1 operation' : `${kind.operations.length} operations`}</summary>
+      <summary>{kind.operations.length === 1 ? t`1 operation` : t`${kind.operations.length} operations`}</summary>
       <ul className="rows">
         {kind.operations.map((one) => (
           <li key={one.name} className="row of-two">

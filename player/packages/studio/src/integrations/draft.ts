@@ -1,12 +1,14 @@
+import { msg, t } from '@lingui/core/macro';
+import type { MessageDescriptor } from '@lingui/core';
 import type { CredentialKind, Credentials, EndpointWish, Environment, IntegrationHealth, NewIntegration, Operation, ShownEndpoint } from './api';
 import type { Tone } from '../common/Pill';
 
-export const CREDENTIAL_WORDS: Record<CredentialKind, string> = {
-  none: 'None',
-  api_key: 'A key in a header',
-  bearer: 'A bearer token',
-  basic: 'User name and password',
-  oauth2: 'OAuth 2 client credentials',
+export const CREDENTIAL_WORDS: Record<CredentialKind, MessageDescriptor> = {
+  none: msg`None`,
+  api_key: msg`A key in a header`,
+  bearer: msg`A bearer token`,
+  basic: msg`User name and password`,
+  oauth2: msg`OAuth 2 client credentials`,
 };
 
 /** The fields of a kind, in the form's order. */
@@ -18,9 +20,9 @@ export const CREDENTIAL_FIELDS: Record<CredentialKind, readonly string[]> = {
   oauth2: ['token_url', 'client_id', 'client_secret', 'scope'],
 };
 
-export const FIELD_WORDS: Record<string, string> = {
-  header: 'Name of the header', prefix: 'Before the key, as “ApiKey ” (may be empty)', key: 'Key', token: 'Token', username: 'User name', password: 'Password',
-  token_url: 'Address of the token server', client_id: 'Client id', client_secret: 'Client secret', scope: 'Scope (may be empty)',
+export const FIELD_WORDS: Readonly<Record<string, MessageDescriptor | undefined>> = {
+  header: msg`Name of the header`, prefix: msg`Before the key, as “ApiKey ” (may be empty)`, key: msg`Key`, token: msg`Token`, username: msg`User name`, password: msg`Password`,
+  token_url: msg`Address of the token server`, client_id: msg`Client id`, client_secret: msg`Client secret`, scope: msg`Scope (may be empty)`,
 };
 
 export const SECRET_FIELDS: ReadonlySet<string> = new Set(['key', 'token', 'password', 'client_secret']);
@@ -73,11 +75,11 @@ export function newIntegration({ kind, name, environment, endpoint, kid, key, te
 
 /** A test that passed is a success, but no call. */
 export function stateWords({ state, breaker, last_success }: Pick<IntegrationHealth, 'state' | 'breaker' | 'last_success'>): { tone: Tone; words: string } {
-  if (breaker === 'open') return { tone: 'bad', words: 'Failing, calls are refused' };
-  if (breaker === 'half_open') return { tone: 'bad', words: 'Failing, one call is tried' };
-  if (state === 'failing') return { tone: 'bad', words: 'Failing' };
-  if (state === 'ok') return { tone: 'good', words: 'Working' };
-  return last_success === null ? { tone: 'busy', words: 'Not called yet' } : { tone: 'good', words: 'Tested, not called yet' };
+  if (breaker === 'open') return { tone: 'bad', words: t`Failing, calls are refused` };
+  if (breaker === 'half_open') return { tone: 'bad', words: t`Failing, one call is tried` };
+  if (state === 'failing') return { tone: 'bad', words: t`Failing` };
+  if (state === 'ok') return { tone: 'good', words: t`Working` };
+  return last_success === null ? { tone: 'busy', words: t`Not called yet` } : { tone: 'good', words: t`Tested, not called yet` };
 }
 
 /** "plate, amount; optional: zone". */
@@ -86,9 +88,9 @@ export function fieldsText({ data }: Operation): string {
   const names = Object.keys(data.properties ?? {});
   const must = names.filter((name) => required.has(name));
   const may = names.filter((name) => !required.has(name));
-  return [must.join(', '), may.length > 0 ? `optional: ${may.join(', ')}` : ''].filter((one) => one !== '').join('; ');
+  return [must.join(', '), may.length > 0 ? t`optional: ${may.join(', ')}` : ''].filter((one) => one !== '').join('; ');
 }
 
 export function environmentWords(environment: Environment): string {
-  return environment === 'sandbox' ? 'Sandbox' : 'Production';
+  return environment === 'sandbox' ? t`Sandbox` : t`Production`;
 }

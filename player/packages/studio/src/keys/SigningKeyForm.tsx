@@ -1,4 +1,7 @@
+import { useLingui } from '@lingui/react/macro';
 import { useState } from 'react';
+import { Button } from '@weir/kit/Button.tsx';
+import { TextField } from '@weir/kit/Field.tsx';
 import { useAction } from '../common/useAction';
 
 interface Props {
@@ -7,6 +10,7 @@ interface Props {
 
 /** For servers that sign their users’ tokens and need not call the API. */
 export function SigningKeyForm({ onCreate }: Props) {
+  const { t } = useLingui();
   const { busy, error, run } = useAction();
   const [name, setName] = useState('');
   const submit = () => run(async () => {
@@ -14,11 +18,12 @@ export function SigningKeyForm({ onCreate }: Props) {
     setName('');
   });
   return (
-    <details className="box">
-      <summary>Sign tokens with a secret of their own</summary>
-      <form className="form" aria-label="Signing key" onSubmit={(event) => { event.preventDefault(); submit(); }}>
-        <label className="labelled"><span>Name</span><input className="field" name="signing-name" required maxLength={80} value={name} onChange={(event) => setName(event.target.value)} /></label>
-        <div className="form-end"><button type="submit" className="small-button" disabled={busy}>Make the signing key</button>{error !== null && <span className="error" role="alert">{error}</span>}</div>
+    <details className="rounded-card border border-line bg-surface p-4 sm:p-5">
+      <summary className="cursor-pointer font-semibold">{t`Sign tokens with a secret of their own`}</summary>
+      <form className="mt-4 grid grid-cols-[minmax(0,1fr)] gap-4" aria-label={t`Signing key`} onSubmit={(event) => { event.preventDefault(); submit(); }}>
+        <TextField label={t`Name`} name="signing-name" required maxLength={80} value={name} onChange={({ target }) => setName(target.value)} />
+        {error !== null && <p className="text-warn" role="alert">{error}</p>}
+        <Button type="submit" busy={busy} className="justify-self-start">{t`Create the signing key`}</Button>
       </form>
     </details>
   );

@@ -1,3 +1,4 @@
+import { t } from '@lingui/core/macro';
 import type { DetailedError, Upload } from 'tus-js-client';
 import { Store } from '@weir/client/observable.ts';
 
@@ -94,12 +95,12 @@ export class Uploads {
 /** The server's own sentence, where it gave one. */
 export function troubleOf(error: Error | DetailedError): string {
   const response = 'originalResponse' in error ? error.originalResponse : null;
-  if (!response) return 'The server cannot be reached.';
+  if (!response) return t`The server cannot be reached.`;
   try {
     const told = JSON.parse(response.getBody()) as { detail?: unknown };
     if (typeof told.detail === 'string') return told.detail;
   } catch {
     // a proxy before the server has answered in a form of its own
   }
-  return `The server answered ${response.getStatus()}.`;
+  return t`The server answered ${response.getStatus()}.`;
 }

@@ -1,5 +1,5 @@
 import { useLingui } from '@lingui/react/macro';
-import { BookOpen, ChevronsUpDown, LogOut, MonitorCog, Moon, Sun, UserRound } from 'lucide-react';
+import { BookOpen, ChevronsUpDown, LogOut, MonitorCog, Moon, ServerCog, Sun, UserRound } from 'lucide-react';
 import { useState } from 'react';
 import { useLocation } from 'wouter';
 import * as texts from 'virtual:messages/studio';
@@ -31,6 +31,7 @@ export function AccountMenu({ studio: { account, signIn } }: { studio: Studio })
     <Menu trigger={trigger} align="start" groups={[
       { heading: account.email, items: [
         { label: t`Account`, icon: UserRound, testId: 'to-account', onChoose: () => go('/account') },
+        ...(account.operator ? [{ label: t`Operator`, icon: ServerCog, testId: 'to-operator', onChoose: () => go('/operator') }] : []),
         { label: t`API reference`, icon: BookOpen, onChoose: () => { window.open('/docs', '_blank', 'noopener'); } },
       ] },
       { heading: t`Language`, items: ['en', ...Object.keys(texts.languages)].map((language) => ({ label: nameOfLanguage(language), chosen: i18n.locale === language, onChoose: () => chooseLanguage(language) })) },

@@ -2,7 +2,7 @@ import { useEffect, useMemo, type ReactNode } from 'react';
 import { Redirect, Route, Switch, useLocation } from 'wouter';
 import type { App, Role } from '../api';
 import { HomePage } from '../home/HomePage';
-import { ChannelPage, ChannelsPage, EventsPage, IntegrationsPage, KeysPage, LogPage, NewStreamPage, ProfilesPage, RecordingsPage, SettingsPage, SourcesPage, StreamPage, StreamsPage, TeamPage, TokensPage, UsagePage, WebhooksPage } from './lazyPages';
+import { ChannelPage, ChannelsPage, EventsPage, IntegrationsPage, KeysPage, LogPage, NewStreamPage, PlacePage, PlacesPage, ProfilesPage, RecordingsPage, SettingsPage, SourcesPage, StreamPage, StreamsPage, TeamPage, TokensPage, UsagePage, WebhooksPage } from './lazyPages';
 import { atLeast } from '../roles';
 import { AppContext, useApp, type StudioApp } from './AppContext';
 import { AppSession } from './appSession';
@@ -44,6 +44,8 @@ function Pages({ studio }: { studio: Studio }) {
         {part('recordings', <RecordingsPage />)}
         <Route path="/channels/:id/*?">{({ id }) => <ChannelPage key={id} id={id} />}</Route>
         {part('channels', <ChannelsPage />)}
+        <Route path="/places/:id/*?">{({ id }) => <PlacePage key={id} id={id} />}</Route>
+        {part('places', <PlacesPage />)}
         {part('profiles', <ProfilesPage />)}
         {part('events', <EventsPage />)}
         {part('tokens', <TokensPage />)}
@@ -51,9 +53,9 @@ function Pages({ studio }: { studio: Studio }) {
         {part('webhooks', <Legacy>{({ askAs, can }) => <WebhooksPage ask={askAs} changes={can('admin')} />}</Legacy>)}
         {part('sources', <Legacy>{({ askAs, can }) => <SourcesPage ask={askAs} changes={can('admin')} />}</Legacy>)}
         {part('integrations', <Legacy>{({ askAs, can }) => <IntegrationsPage ask={askAs} changes={can('admin')} />}</Legacy>)}
-        {part('keys', <Legacy>{({ ask }) => <KeysPage ask={ask} />}</Legacy>)}
-        {part('team', <Legacy>{({ ask, account, app }) => <TeamPage ask={ask} account={account} role={app.role} onLeft={() => void studio.reload()} />}</Legacy>)}
-        {part('log', <Legacy>{({ ask }) => <LogPage ask={ask} />}</Legacy>)}
+        {part('keys', <KeysPage />)}
+        {part('team', <TeamPage onLeft={() => void studio.reload()} />)}
+        {part('log', <LogPage />)}
         {part('settings', <SettingsPage studio={studio} />)}
         <Route><Lost /></Route>
       </Switch>

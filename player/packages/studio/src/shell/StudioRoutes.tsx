@@ -9,6 +9,8 @@ import type { SignIn } from '../account/signIn';
 import { apps, type Account, type App } from '../api';
 import { AccountPage } from '../account/AccountPage';
 import { AppRoutes } from './AppRoutes';
+import { OperatorPage } from './lazyPages';
+import { Loading } from './Loading';
 import { Lost } from './Lost';
 import { NewAppForm } from './NewAppDialog';
 import { formerPath } from './sections';
@@ -37,6 +39,7 @@ export function StudioRoutes({ signIn, account }: { signIn: SignIn; account: Acc
     <Router base="/studio">
       <Switch>
         <Route path="/account/*?"><Shell studio={studio} appId={lastApp(studio.apps)?.id ?? null} nav><AccountPage studio={studio} /></Shell></Route>
+        <Route path="/operator/*?"><Shell studio={studio} appId={lastApp(studio.apps)?.id ?? null} nav><Loading><OperatorPage studio={studio} /></Loading></Shell></Route>
         <Route path="/:app/*?">{({ app }) => <OneApp key={app} studio={studio} id={app} />}</Route>
         <Route><Start studio={studio} /></Route>
       </Switch>

@@ -8,6 +8,8 @@ export const StreamPage = page(async () => (await import('../streams/StreamPage'
 export const RecordingsPage = page(async () => (await import('../recordings/RecordingsPage')).RecordingsPage);
 export const ChannelsPage = page(async () => (await import('../channels/ChannelsPage')).ChannelsPage);
 export const ChannelPage = page(async () => (await import('../channels/ChannelPage')).ChannelPage);
+export const PlacesPage = page(async () => (await import('../places/PlacesPage')).PlacesPage);
+export const PlacePage = page(async () => (await import('../places/PlacePage')).PlacePage);
 export const ProfilesPage = page(async () => (await import('../profiles/ProfilesPage')).ProfilesPage);
 export const EventsPage = page(async () => (await import('../events/EventsPage')).EventsPage);
 export const TokensPage = page(async () => (await import('../tokens/TokensPage')).TokensPage);
@@ -17,6 +19,7 @@ export const SourcesPage = page(async () => (await import('../sources/SourcesPag
 export const IntegrationsPage = page(async () => (await import('../integrations/IntegrationsPage')).IntegrationsPage);
 export const KeysPage = page(async () => (await import('../keys/KeysPage')).KeysPage);
 export const TeamPage = page(async () => (await import('../team/TeamPage')).TeamPage);
+export const OperatorPage = page(async () => (await import('../operator/OperatorPage')).OperatorPage);
 export const LogPage = page(async () => (await import('../log/LogPage')).LogPage);
 export const SettingsPage = page(async () => (await import('../settings/SettingsPage')).SettingsPage);
 

@@ -1,3 +1,4 @@
+import { useLingui } from '@lingui/react/macro';
 import { useEffect, useState } from 'react';
 import { wordsOf } from '@weir/client/http.ts';
 import type { AskAsApp } from '../authorizedApi';
@@ -17,12 +18,13 @@ interface Props {
 
 /** A mapping and a sample, and what the one makes of the other, asked for when the typing pauses. */
 export function MappingEditor({ ask, kind, draft, onChange }: Props) {
+  const { t } = useLingui();
   const result = usePreview(ask, kind, draft);
   const area = { className: 'mono', rows: 14, spellCheck: false, wrap: 'off' } as const;
   return (
     <div className="mapping">
-      <TextArea label="Mapping" name="mapping" {...area} hint="JSON. Expressions are CEL over body, query and headers." value={draft.mapping} onChange={(mapping) => onChange({ ...draft, mapping })} />
-      <TextArea label="Sample" name="sample" {...area} hint="A body as the partner sends it." value={draft.sample} onChange={(sample) => onChange({ ...draft, sample })} />
+      <TextArea label={t`Mapping`} name="mapping" {...area} hint={t`JSON. Expressions are CEL over body, query and headers.`} value={draft.mapping} onChange={(mapping) => onChange({ ...draft, mapping })} />
+      <TextArea label={t`Sample`} name="sample" {...area} hint={t`A body as the partner sends it.`} value={draft.sample} onChange={(sample) => onChange({ ...draft, sample })} />
       <div className="mapping-result" role="status" data-testid="mapping-result"><Result result={result} /></div>
     </div>
   );
@@ -55,16 +57,17 @@ function usePreview(ask: AskAsApp, kind: string, draft: MappingDraft): Shown {
 }
 
 function Result({ result }: { result: Shown }) {
+  const { t } = useLingui();
   if ('mistake' in result) return <p className="error">{result.mistake}</p>;
-  if ('waiting' in result) return <p className="soft">Trying the mapping …</p>;
+  if ('waiting' in result) return <p className="soft">{t`Trying the mapping …`}</p>;
   if ('error' in result) return <p className="error">{result.error}</p>;
   const { id, events, readings, errors } = result.preview;
   if (errors.length > 0) return <ul className="steps error">{errors.map(({ field, detail }) => <li key={`${field} ${detail}`}><code className="anywhere">{field}</code> {detail}</li>)}</ul>;
   return (
     <>
-      <p className="soft">{events.length + readings.length === 0 ? 'The mapping takes this sample and makes nothing of it: no rule applies.' : 'The mapping takes this sample.'} {id === null ? 'It names no id: a repeat is known by the header webhook-id or by a signed time; without them each body is new.' : `A repeat is known by the id ${id}.`}</p>
-      {events.map(({ type, data }, index) => <CodeBlock key={`e${index}`} label={`Event ${type}`} text={JSON.stringify(data, null, 2)} />)}
-      {readings.map((reading, index) => <CodeBlock key={`r${index}`} label="Reading" text={JSON.stringify(reading, null, 2)} />)}
+      <p className="soft">{events.length + readings.length === 0 ? t`The mapping takes this sample and makes nothing of it: no rule applies.` : t`The mapping takes this sample.`} {id === null ? t`It names no id: a repeat is known by the header webhook-id or by a signed time; without them each body is new.` : t`A repeat is known by the id ${id}.`}</p>
+      {events.map(({ type, data }, index) => <CodeBlock key={`e${index}`} label={t`Event ${type}`} text={JSON.stringify(data, null, 2)} />)}
+      {readings.map((reading, index) => <CodeBlock key={`r${index}`} label={t`Reading`} text={JSON.stringify(reading, null, 2)} />)}
     </>
   );
 }

@@ -1,3 +1,5 @@
+import { i18n, type MessageDescriptor } from '@lingui/core';
+import { msg, plural, t } from '@lingui/core/macro';
 import { parseJson } from '../json';
 import type { AuthWish, MappingWish, NewSource, Preset, SignatureKind, Source, SourceAuth, Taken } from './api';
 
@@ -32,7 +34,7 @@ function objectOf(json: string): Record<string, unknown> | string {
   const parsed = parseJson(json);
   if (!parsed.ok) return parsed.error;
   const { value } = parsed;
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : 'A mapping is a JSON object with “rules”.';
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : t`A mapping is a JSON object with “rules”.`;
 }
 
 /** The mapping, or a sentence that says why the text is none. */
@@ -43,9 +45,9 @@ export function mappingOf(draft: MappingDraft): Record<string, unknown> | string
 /** What is asked of the server, or which text is wrong and why. */
 export function previewWish(kind: string, draft: MappingDraft): MappingWish | { mistake: string } {
   const mapping = mappingOf(draft);
-  if (typeof mapping === 'string') return { mistake: `Mapping: ${mapping}` };
+  if (typeof mapping === 'string') return { mistake: t`Mapping: ${mapping}` };
   const sample = parseJson(draft.sample);
-  if (!sample.ok) return { mistake: `Sample: ${sample.error}` };
+  if (!sample.ok) return { mistake: t`Sample: ${sample.error}` };
   return { kind, mapping, sample: sample.value, query: draft.query, headers: draft.headers };
 }
 
@@ -58,12 +60,12 @@ export interface AuthDraft {
   username: string;
 }
 
-export const AUTH_WORDS: Record<SignatureKind, string> = {
-  standard: 'Standard Webhooks signature',
-  timestamped: 'Signature with a time (t=…,v1=…)',
-  hmac: 'HMAC of the body in a header',
-  token: 'The secret itself in a header',
-  basic: 'User name and password',
+export const AUTH_WORDS: Record<SignatureKind, MessageDescriptor> = {
+  standard: msg`Standard Webhooks signature`,
+  timestamped: msg`Signature with a time (t=…,v1=…)`,
+  hmac: msg`HMAC of the body in a header`,
+  token: msg`The secret itself in a header`,
+  basic: msg`User name and password`,
 };
 
 export const NO_AUTH: AuthDraft = { kind: 'standard', header: '', prefix: '', encoding: 'hex', algorithm: 'sha256', username: '' };
@@ -80,7 +82,7 @@ export function authOf(draft: AuthDraft): AuthWish {
 /** "HMAC of the body in a header (x-signature, sha256, hex)". */
 export function authText(auth: SourceAuth): string {
   const facts = [auth.header, auth.algorithm, auth.encoding, auth.username].filter((one) => one !== null && one !== '');
-  return `${AUTH_WORDS[auth.kind]}${facts.length > 0 ? ` (${facts.join(', ')})` : ''}`;
+  return `${i18n._(AUTH_WORDS[auth.kind])}${facts.length > 0 ? ` (${facts.join(', ')})` : ''}`;
 }
 
 export interface NewDraft {
@@ -98,7 +100,7 @@ export interface NewDraft {
 export function newSource(draft: NewDraft): NewSource | string {
   const custom = draft.kind === CUSTOM;
   const mapping = custom || draft.ownMapping ? mappingOf(draft.mapping) : undefined;
-  if (typeof mapping === 'string') return `Mapping: ${mapping}`;
+  if (typeof mapping === 'string') return t`Mapping: ${mapping}`;
   return {
     name: draft.name.trim(),
     kind: draft.kind,
@@ -114,11 +116,9 @@ export function networksOf(typed: string): string[] {
 }
 
 export function takenText({ events, readings, repeated }: Taken): string {
-  if (repeated) return 'It had been taken before; nothing was done.';
-  const parts = [counted(events, 'event'), counted(readings, 'reading')].filter((one) => one !== '');
-  return parts.length === 0 ? 'It was taken; the mapping makes nothing of it.' : `Taken: ${parts.join(' and ')}.`;
-}
-
-function counted(count: number, word: string): string {
-  return count === 0 ? '' : `${count} ${word}${count === 1 ? '' : 's'}`;
+  if (repeated) return t`It had been taken before; nothing was done.`;
+  const made = [events > 0 ? plural(events, { one: '# event', other: '# events' }) : '', readings > 0 ? plural(readings, { one: '# reading', other: '# readings' }) : ''].filter((one) => one !== '');
+  const [first, second] = made;
+  if (first === undefined) return t`It was taken; the mapping makes nothing of it.`;
+  return second === undefined ? t`Taken: ${first}.` : t`Taken: ${first} and ${second}.`;
 }

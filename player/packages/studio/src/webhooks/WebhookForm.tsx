@@ -1,3 +1,4 @@
+import { useLingui } from '@lingui/react/macro';
 import { useState } from 'react';
 import { TextArea, TextField } from '../common/fields';
 import { useAction } from '../common/useAction';
@@ -21,6 +22,7 @@ interface Props {
 }
 
 export function WebhookForm({ start, kinds, before, save, cancel, onSave }: Props) {
+  const { t } = useLingui();
   const [draft, setDraft] = useState(start);
   const [mistake, setMistake] = useState<string | null>(null);
   const { busy, error, run } = useAction();
@@ -34,12 +36,12 @@ export function WebhookForm({ start, kinds, before, save, cancel, onSave }: Prop
     if (wrong === null) run(() => onSave(draft));
   };
   return (
-    <form className="box" aria-label="Webhook" onSubmit={(event) => { event.preventDefault(); submit(); }}>
-      <TextField label="URL" type="url" name="url" required maxLength={2048} spellCheck={false} placeholder="https://example.org/weir" hint="Your server’s address. Redirects are not followed." value={draft.url} onChange={(url) => change({ url })} />
-      <TextField label="Description" name="description" dir="auto" maxLength={500} hint="For you: what it is for." value={draft.description} onChange={(description) => change({ description })} />
+    <form className="box" aria-label={t`Webhook`} onSubmit={(event) => { event.preventDefault(); submit(); }}>
+      <TextField label="URL" type="url" name="url" required maxLength={2048} spellCheck={false} placeholder="https://example.org/weir" hint={t`Your server’s address. Redirects are not followed.`} value={draft.url} onChange={(url) => change({ url })} />
+      <TextField label={t`Description`} name="description" dir="auto" maxLength={500} hint={t`For you: what it is for.`} value={draft.description} onChange={(description) => change({ description })} />
       <EventPicker kinds={kinds} types={draft.types} onChange={(types) => change({ types })} />
       <details className="more" open={usesMore(start)}>
-        <summary>More: filters, authentication, headers, signature, speed, pictures</summary>
+        <summary>{t`More: filters, authentication, headers, signature, speed, pictures`}</summary>
         <FilterFields draft={draft} onChange={change} />
         <AuthFields draft={draft} before={before} onChange={change} />
         <HeaderFields draft={draft} before={before} onChange={change} />
@@ -49,7 +51,7 @@ export function WebhookForm({ start, kinds, before, save, cancel, onSave }: Prop
       </details>
       <div className="form-end">
         <button type="submit" className="small-button" data-testid="save-webhook" disabled={busy}>{save}</button>
-        {typeof cancel === 'string' ? <a className="small-button plain" href={cancel}>Cancel</a> : <button type="button" className="small-button plain" onClick={cancel}>Cancel</button>}
+        {typeof cancel === 'string' ? <a className="small-button plain" href={cancel}>{t`Cancel`}</a> : <button type="button" className="small-button plain" onClick={cancel}>{t`Cancel`}</button>}
         {(mistake ?? error) !== null && <span className="error" role="alert">{mistake ?? error}</span>}
       </div>
     </form>
@@ -57,19 +59,20 @@ export function WebhookForm({ start, kinds, before, save, cancel, onSave }: Prop
 }
 
 function FilterFields({ draft, onChange }: { draft: Draft; onChange: Change }) {
+  const { t } = useLingui();
   const line = { rows: 2, className: 'mono', spellCheck: false } as const;
   return (
     <fieldset className="part">
-      <legend>Only events about …</legend>
+      <legend>{t`Only events about …`}</legend>
       <div className="three">
-        <TextArea label="Streams" name="streams" placeholder="str_…" {...line} value={draft.streams} onChange={(streams) => onChange({ streams })} />
-        <TextArea label="Channels" name="channels" placeholder="chn_…" {...line} value={draft.channels} onChange={(channels) => onChange({ channels })} />
-        <TextArea label="Places" name="places" placeholder="plc_…" {...line} value={draft.places} onChange={(places) => onChange({ places })} />
+        <TextArea label={t`Streams`} name="streams" placeholder="str_…" {...line} value={draft.streams} onChange={(streams) => onChange({ streams })} />
+        <TextArea label={t`Channels`} name="channels" placeholder="chn_…" {...line} value={draft.channels} onChange={(channels) => onChange({ channels })} />
+        <TextArea label={t`Places`} name="places" placeholder="plc_…" {...line} value={draft.places} onChange={(places) => onChange({ places })} />
       </div>
-      <p className="soft">Ids, one a line. Empty means all.</p>
+      <p className="soft">{t`Ids, one a line. Empty means all.`}</p>
       <TextField
-        label="Filter (CEL)" className="mono" name="filter" maxLength={500} spellCheck={false} placeholder="data.available < 5 && type != &quot;place.full&quot;" value={draft.filter} onChange={(filter) => onChange({ filter })}
-        hint="An expression over type and data that must be true. An event without a field that it names is not sent."
+        label={t`Filter (CEL)`} className="mono" name="filter" maxLength={500} spellCheck={false} placeholder={t`data.available < 5 && type != &quot;place.full&quot;`} value={draft.filter} onChange={(filter) => onChange({ filter })}
+        hint={t`An expression over type and data that must be true. An event without a field that it names is not sent.`}
       />
     </fieldset>
   );

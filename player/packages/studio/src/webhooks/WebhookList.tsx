@@ -1,3 +1,4 @@
+import { useLingui } from '@lingui/react/macro';
 import { useCallback } from 'react';
 import { Link } from 'wouter';
 import { momentText } from '@weir/client/format.ts';
@@ -26,18 +27,19 @@ interface Props {
 }
 
 export function WebhookList({ ask, changes }: Props) {
+  const { t } = useLingui();
   const { value: list, error } = useQuery(useCallback(() => ask(webhooks.list), [ask]), POLL_MS);
   return (
-    <section className="page" aria-label="Webhooks">
+    <section className="page" aria-label={t`Webhooks`}>
       <header className="page-head with-deed">
         <div>
-          <h1>Webhooks</h1>
-          <p className="soft">Events of this app, sent to your servers by HTTP as they happen. {!changes && 'Admins can add and change them.'}</p>
+          <h1>{t`Webhooks`}</h1>
+          <p className="soft">{t`Events of this app, sent to your servers by HTTP as they happen.`} {!changes && t`Admins can add and change them.`}</p>
         </div>
-        {changes && list !== null && list.length > 0 && <Link className="small-button" href="/webhooks/new" data-testid="new-webhook">New webhook</Link>}
+        {changes && list !== null && list.length > 0 && <Link className="small-button" href="/webhooks/new" data-testid="new-webhook">{t`New webhook`}</Link>}
       </header>
       {error !== null && <p className="error" role="alert">{error}</p>}
-      {list === null && error === null && <p className="soft" role="status">Loading …</p>}
+      {list === null && error === null && <p className="soft" role="status">{t`Loading …`}</p>}
       {list !== null && list.length > 0 && <ul className="rows">{list.map((hook) => <WebhookRow key={hook.id} ask={ask} hook={hook} />)}</ul>}
       {list?.length === 0 && <Nothing changes={changes} />}
     </section>
@@ -45,6 +47,7 @@ export function WebhookList({ ask, changes }: Props) {
 }
 
 function WebhookRow({ ask, hook }: { ask: AskAsApp; hook: Webhook }) {
+  const { t } = useLingui();
   const { value: stats } = useQuery(useCallback(() => ask(webhooks.stats, hook.id), [ask, hook.id]), STATS_MS);
   const state = stateOf(hook);
   return (
@@ -57,7 +60,7 @@ function WebhookRow({ ask, hook }: { ask: AskAsApp; hook: Webhook }) {
       <span className="row-facts">
         <Pill tone={state.tone} words={state.words} />
         {state.reason !== '' && <span className="soft reason">{state.reason}</span>}
-        <span className="soft">{hook.health.last_success === null ? 'Never delivered' : `Delivered ${momentText(hook.health.last_success)}`}{stats !== null && stats.success_rate !== null && ` · ${rateText(stats.success_rate)} in 24 h`}</span>
+        <span className="soft">{hook.health.last_success === null ? t`Never delivered` : t`Delivered ${momentText(hook.health.last_success)}`}{stats !== null && stats.success_rate !== null && ` · ${t`${rateText(stats.success_rate)} in 24 h`}`}</span>
       </span>
     </li>
   );
@@ -65,19 +68,20 @@ function WebhookRow({ ask, hook }: { ask: AskAsApp; hook: Webhook }) {
 
 /** What a webhook is, for who has none. */
 function Nothing({ changes }: { changes: boolean }) {
+  const { t } = useLingui();
   return (
     <div className="box teach" data-testid="no-webhooks">
-      <h2>No webhooks yet</h2>
-      <p className="soft">A webhook is an address on your server. When a stream goes live, a recording is ready or a message arrives, Weir sends a POST request with the event as JSON to it, signs it, and repeats it, less and less often, for days until your server answers with a 2xx status.</p>
+      <h2>{t`No webhooks yet`}</h2>
+      <p className="soft">{t`A webhook is an address on your server. When a stream goes live, a recording is ready or a message arrives, Weir sends a POST request with the event as JSON to it, signs it, and repeats it, less and less often, for days until your server answers with a 2xx status.`}</p>
       <ol className="steps">
-        <li>Write a receiver that checks the signature, remembers the event’s id, and answers within seconds:</li>
+        <li>{t`Write a receiver that checks the signature, remembers the event’s id, and answers within seconds:`}</li>
       </ol>
-      <CodeBlock label="Receiver in Python" text={RECEIVER} />
+      <CodeBlock label={t`Receiver in Python`} text={RECEIVER} />
       <ol className="steps" start={2}>
-        <li>Add its address here and choose the events.</li>
-        <li>Put the secret, which you see once, into your receiver, and send a test.</li>
+        <li>{t`Add its address here and choose the events.`}</li>
+        <li>{t`Put the secret, which you see once, into your receiver, and send a test.`}</li>
       </ol>
-      {changes ? <Link className="small-button" href="/webhooks/new" data-testid="new-webhook">Add the first webhook</Link> : <p className="soft">An admin of this app can add one.</p>}
+      {changes ? <Link className="small-button" href="/webhooks/new" data-testid="new-webhook">{t`Add the first webhook`}</Link> : <p className="soft">{t`An admin of this app can add one.`}</p>}
     </div>
   );
 }

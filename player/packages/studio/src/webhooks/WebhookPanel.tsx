@@ -1,9 +1,11 @@
+import { plural } from '@lingui/core/macro';
+import { useLingui } from '@lingui/react/macro';
 import { useCallback, useState } from 'react';
-import { Link, useLocation } from 'wouter';
+import { useLocation } from 'wouter';
 import { momentText } from '@weir/client/format.ts';
 import type { AskAsApp } from '../authorizedApi';
 import { Sure } from '../common/ConfirmButton';
-import { PageTitle } from '../common/PageTitle';
+import { BackLink, PageTitle } from '../common/PageTitle';
 import { Pill } from '../common/Pill';
 import { useAction } from '../common/useAction';
 import { useQuery } from '../common/useQuery';
@@ -32,6 +34,7 @@ interface Props {
 
 /** One endpoint: how it is, what it got, and everything that can be done with it. */
 export function WebhookPanel({ ask, changes, id, kinds, made, onCopied }: Props) {
+  const { t } = useLingui();
   const { value, error, refresh } = useQuery(useCallback(() => ask(webhooks.get, id), [ask, id]), POLL_MS);
   const [editing, setEditing] = useState<{ hook: Webhook; etag: string | null } | null>(null);
   const hook = value?.value;
@@ -43,7 +46,7 @@ export function WebhookPanel({ ask, changes, id, kinds, made, onCopied }: Props)
     setEditing(null);
   };
   if (hook === undefined) {
-    return error === null ? <p className="soft" role="status">Loading …</p> : <><Link className="back" href="/webhooks">← Webhooks</Link><p className="error" role="alert">{error}</p></>;
+    return error === null ? <p className="soft" role="status">{t`Loading …`}</p> : <><BackLink section="webhooks">{t`Webhooks`}</BackLink><p className="error" role="alert">{error}</p></>;
   }
   return (
     <>
@@ -53,7 +56,7 @@ export function WebhookPanel({ ask, changes, id, kinds, made, onCopied }: Props)
       <HealthBox ask={ask} changes={changes} hook={hook} onChanged={refresh} />
       {editing === null
         ? <Parts ask={ask} changes={changes} hook={hook} kinds={kinds} onChanged={refresh} onEdit={() => setEditing({ hook, etag: value?.etag ?? null })} />
-        : <WebhookForm start={draftOf(editing.hook)} before={editing.hook} kinds={kinds} save="Save" cancel={() => setEditing(null)} onSave={save} />}
+        : <WebhookForm start={draftOf(editing.hook)} before={editing.hook} kinds={kinds} save={t`Save`} cancel={() => setEditing(null)} onSave={save} />}
     </>
   );
 }
@@ -72,11 +75,12 @@ function Parts({ ask, changes, hook, kinds, onChanged, onEdit }: HealthProps & {
 }
 
 function Head({ hook }: { hook: Webhook }) {
+  const { t } = useLingui();
   return (
     <header className="page-head">
-      <PageTitle section="webhooks" back="Webhooks">{hook.description || hook.url}</PageTitle>
+      <PageTitle section="webhooks" back={t`Webhooks`}>{hook.description || hook.url}</PageTitle>
       {hook.description !== '' && <p className="soft mono anywhere">{hook.url}</p>}
-      <p className="soft anywhere">{typesText(hook.types)} · created {momentText(hook.created)}{hook.name !== null && ` · set up by the operator’s file as “${hook.name}”`}</p>
+      <p className="soft anywhere">{[typesText(hook.types), t`created ${momentText(hook.created)}`, ...(hook.name === null ? [] : [t`set up by the operator’s file as “${hook.name}”`])].join(' · ')}</p>
     </header>
   );
 }
@@ -90,6 +94,7 @@ interface HealthProps {
 
 /** The state in words, and what helps. */
 function HealthBox({ ask, changes, hook, onChanged }: HealthProps) {
+  const { t } = useLingui();
   const { busy, error, run } = useAction();
   const state = stateOf(hook);
   const { health, enabled } = hook;
@@ -100,21 +105,22 @@ function HealthBox({ ask, changes, hook, onChanged }: HealthProps) {
   return (
     <div className="callout" data-tone={state.tone} data-testid="webhook-state">
       <div className="callout-text">
-        <p><Pill tone={state.tone} words={state.words} /> {enabled && health.last_success !== null && <span className="soft">Last delivered {momentText(health.last_success)}</span>}</p>
+        <p><Pill tone={state.tone} words={state.words} /> {enabled && health.last_success !== null && <span className="soft">{t`Last delivered ${momentText(health.last_success)}`}</span>}</p>
         {state.reason !== '' && <p>{state.reason}</p>}
-        {enabled && health.breaker !== 'closed' && <p className="soft">{health.failures} attempts in a row have failed. Events are stored; one request at a time tests whether your server answers again.</p>}
+        {enabled && health.breaker !== 'closed' && <p className="soft">{plural(health.failures, { one: '# attempt has failed.', other: '# attempts in a row have failed.' })} {t`Events are stored; one request at a time tests whether your server answers again.`}</p>}
         {health.advice !== null && <p data-testid="advice"><strong>{health.advice}</strong></p>}
-        {!enabled && <p className="soft">Nothing is sent. When it is enabled, what waited is sent; events since then can be sent by “Send again” with “events that were never sent”.</p>}
+        {!enabled && <p className="soft">{t`Nothing is sent. When it is enabled, what waited is sent; events since then can be sent by “Send again” with “events that were never sent”.`}</p>}
         {error !== null && <p className="error" role="alert">{error}</p>}
       </div>
       {changes && (enabled
-        ? <Sure label="Disable" testId="disable" plain busy={busy} yes="Disable it" question="Nothing is sent until you enable it again." onYes={() => enable(false)} />
-        : <button type="button" className="small-button" data-testid="enable" disabled={busy} onClick={() => enable(true)}>Enable</button>)}
+        ? <Sure label={t`Disable`} testId="disable" plain busy={busy} yes={t`Disable it`} question={t`Nothing is sent until you enable it again.`} onYes={() => enable(false)} />
+        : <button type="button" className="small-button" data-testid="enable" disabled={busy} onClick={() => enable(true)}>{t`Enable`}</button>)}
     </div>
   );
 }
 
 function Manage({ ask, hook, onEdit }: { ask: AskAsApp; hook: Webhook; onEdit: () => void }) {
+  const { t } = useLingui();
   const [, go] = useLocation();
   const { busy, error, run } = useAction();
   const remove = () => run(async () => {
@@ -123,14 +129,14 @@ function Manage({ ask, hook, onEdit }: { ask: AskAsApp; hook: Webhook; onEdit: (
   });
   return (
     <div className="box">
-      <h2>Settings</h2>
+      <h2>{t`Settings`}</h2>
       <div className="end-row">
-        <p className="soft">URL, events, filters, authentication and the rest.</p>
-        <button type="button" className="small-button plain" data-testid="edit-webhook" onClick={onEdit}>Edit</button>
+        <p className="soft">{t`URL, events, filters, authentication and the rest.`}</p>
+        <button type="button" className="small-button plain" data-testid="edit-webhook" onClick={onEdit}>{t`Edit`}</button>
       </div>
       <div className="end-row">
-        <p className="soft">Deletes the webhook and its list of deliveries.</p>
-        <Sure label="Delete" testId="delete-webhook" busy={busy} yes="Delete it" question="What waits is not sent, and the list of deliveries is deleted. This cannot be undone." onYes={remove} />
+        <p className="soft">{t`Deletes the webhook and its list of deliveries.`}</p>
+        <Sure label={t`Delete`} testId="delete-webhook" busy={busy} yes={t`Delete it`} question={t`What waits is not sent, and the list of deliveries is deleted. This cannot be undone.`} onYes={remove} />
       </div>
       {error !== null && <p className="error" role="alert">{error}</p>}
     </div>

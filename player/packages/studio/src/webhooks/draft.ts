@@ -1,3 +1,4 @@
+import { t } from '@lingui/core/macro';
 import type { AuthKind, AuthWish, Crop, Settings, Webhook, WebhookChange, WebhookWish } from './api';
 
 /** The form as it is typed. Lists are texts with one value a line; numbers are texts, empty for none. */
@@ -89,16 +90,16 @@ export function cropOf(text: string): Crop | null | string {
   if (text.trim() === '') return null;
   const shares = text.split(/[\s,;]+/).filter((one) => one !== '').map((one) => Number(one) / 100);
   const [left = NaN, top = NaN, width = NaN, height = NaN] = shares;
-  if (shares.length !== 4 || !shares.every(Number.isFinite)) return 'A crop is four numbers in percent: left, top, width, height.';
+  if (shares.length !== 4 || !shares.every(Number.isFinite)) return t`A crop is four numbers in percent: left, top, width, height.`;
   const inside = Math.min(left, top) >= 0 && Math.min(width, height) > 0 && Math.max(left + width, top + height) <= 1.0001;
-  return inside ? { left, top, width, height } : 'The crop must lie inside the picture: left + width and top + height are 100 at most.';
+  return inside ? { left, top, width, height } : t`The crop must lie inside the picture: left + width and top + height are 100 at most.`;
 }
 
 /** What is missing or wrong before the server is asked; null when nothing is. */
 export function mistakeIn(draft: Draft): string | null {
-  if (!URL.canParse(draft.url.trim())) return 'The URL must be a whole address, as https://example.org/weir.';
-  if (draft.types.length === 0) return 'Choose at least one type of event.';
-  if (draft.newHeaders && draft.headers.some(([name, value]) => (name.trim() === '') !== (value === ''))) return 'Each header needs a name and a value.';
+  if (!URL.canParse(draft.url.trim())) return t`The URL must be a whole address, as https://example.org/weir.`;
+  if (draft.types.length === 0) return t`Choose at least one type of event.`;
+  if (draft.newHeaders && draft.headers.some(([name, value]) => (name.trim() === '') !== (value === ''))) return t`Each header needs a name and a value.`;
   const crop = draft.pictured ? cropOf(draft.crop) : null;
   return typeof crop === 'string' ? crop : null;
 }

@@ -1,3 +1,4 @@
+import { t } from '@lingui/core/macro';
 import type { EventKind } from './api';
 
 export const ALL = '*';
@@ -63,8 +64,8 @@ export function ownTypes(types: readonly string[], kinds: readonly EventKind[]):
 
 /** "All events", "stream.live, stream.offline", "chat.* and 3 more". */
 export function typesText(types: readonly string[]): string {
-  if (types.includes(ALL)) return 'All events';
-  return types.length <= 3 ? types.join(', ') : `${types.slice(0, 2).join(', ')} and ${types.length - 2} more`;
+  if (types.includes(ALL)) return t`All events`;
+  return types.length <= 3 ? types.join(', ') : t`${types.slice(0, 2).join(', ')} and ${types.length - 2} more`;
 }
 
 /** The body of an event of this type, as a receiver gets it. */

@@ -1,3 +1,4 @@
+import { t } from '@lingui/core/macro';
 import { secondText } from '@weir/client/format.ts';
 import type { Tone } from '../common/Pill';
 import type { Attempt, Webhook } from './api';
@@ -11,12 +12,12 @@ export interface StateWords {
 
 /** How an endpoint is, from what the server says of it. */
 export function stateOf({ enabled, disabled_reason, health }: Pick<Webhook, 'enabled' | 'disabled_reason' | 'health'>): StateWords {
-  if (!enabled) return { tone: 'off', words: 'Disabled', reason: disabled_reason ?? 'A person switched it off.' };
+  if (!enabled) return { tone: 'off', words: t`Disabled`, reason: disabled_reason ?? t`A person switched it off.` };
   const failed = health.last_error ?? '';
-  if (health.next_attempt !== null) return { tone: 'bad', words: `Waiting until ${secondText(health.next_attempt)}`, reason: failed };
-  if (health.failing_since !== null) return { tone: 'bad', words: `Failing since ${secondText(health.failing_since)}`, reason: failed };
-  if (health.last_success !== null) return { tone: 'good', words: 'Working', reason: '' };
-  return { tone: 'busy', words: 'Ready', reason: '' };
+  if (health.next_attempt !== null) return { tone: 'bad', words: t`Waiting until ${secondText(health.next_attempt)}`, reason: failed };
+  if (health.failing_since !== null) return { tone: 'bad', words: t`Failing since ${secondText(health.failing_since)}`, reason: failed };
+  if (health.last_success !== null) return { tone: 'good', words: t`Working`, reason: '' };
+  return { tone: 'busy', words: t`Ready`, reason: '' };
 }
 
 /** "98.5 %"; never "100 %" while anything failed. */
@@ -38,6 +39,6 @@ const PHRASES: Record<number, string> = {
 
 /** "204 No Content", or why there was no answer. */
 export function answerText({ status, detail, error }: Pick<Attempt, 'status' | 'detail' | 'error'>): string {
-  if (status === 0) return detail || error || 'There was no answer.';
+  if (status === 0) return detail || error || t`There was no answer.`;
   return [status, PHRASES[status]].filter((one) => one !== undefined).join(' ');
 }
