@@ -69,9 +69,7 @@ class OperatorRoutes:
 
     async def list_apps(self, call: Call) -> Answer:
         await self._operator(call)
-        page = await self._apps.list_all(
-            call.query.state, call.query.q, call.query.limit, call.query.cursor
-        )
+        page = await self._apps.list_all(call.query.state, call.query.q, call.query.limit, call.query.cursor)
         return Answer({"data": [self._shown(app) for app in page.data], "next_cursor": page.next})
 
     def _shown(self, app: AppDoc) -> dict[str, Any]:
