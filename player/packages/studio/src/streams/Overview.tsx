@@ -12,6 +12,7 @@ import { streams } from '../api';
 import { useApp } from '../shell/AppContext';
 import { streamApi, type FullStream } from './api';
 import { Health } from './Health';
+import { OverlayCard } from './OverlayCard';
 import { Preview } from './Preview';
 import { SignedLink } from './SignedLink';
 import { useNow } from './useNow';
@@ -35,6 +36,7 @@ export function Overview({ stream }: { stream: FullStream }) {
       <div className="grid grid-cols-[minmax(0,1fr)] content-start gap-4">
         {writes && <ObsFields stream={stream} />}
         <ForViewers stream={stream} writes={writes} />
+        {writes && <OverlayCard stream={stream} />}
       </div>
     </div>
   );
