@@ -68,7 +68,7 @@ def test_from_the_sandbox_to_production(studio: Studio) -> None:
         call = {"operation": "ips.verify", "data": asked}
         studio.stack.ask("POST", f"/v1/integrations/{one}/calls", call, studio.token)
         studio.go(page, "integrations")
-        page.wait_for_selector("[data-testid=integration]:has-text('1 calls')", timeout=20_000)
+        page.wait_for_selector("[data-testid=integration]:has-text('1 call ·')", timeout=20_000)
 
         status["now"] = 200
         page.click("[data-testid=integration] a")

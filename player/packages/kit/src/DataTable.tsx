@@ -46,7 +46,7 @@ export function DataTable<Row extends object>({ label, rows, columns, rowId, tes
   });
   const byId = new Map(columns.map((column) => [column.id, column]));
   return (
-    <div className="overflow-x-auto rounded-card border border-line bg-surface">
+    <div className="relative overflow-x-auto rounded-card border border-line bg-surface">
       <table className="w-full text-start" aria-label={label}>
         <thead>
           <tr className="border-b border-line text-[13px] text-soft">

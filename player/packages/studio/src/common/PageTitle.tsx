@@ -15,5 +15,5 @@ export function PageTitle({ children, back, section }: { children: ReactNode; ba
 }
 
 export function BackLink({ section, children }: { section: string; children: string }) {
-  return <Link className="back inline-flex items-center gap-1.5" href={`/${section}`}><ArrowLeft size={14} className="rtl:-scale-x-100" aria-hidden />{children}</Link>;
+  return <Link className="back" href={`/${section}`}><ArrowLeft size={14} className="rtl:-scale-x-100" aria-hidden />{children}</Link>;
 }

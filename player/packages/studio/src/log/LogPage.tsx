@@ -34,5 +34,6 @@ function pageOf(target: string): string | null {
   const prefix = target.split('_', 1)[0] ?? '';
   const section = PAGES[prefix];
   if (section === undefined || !target.includes('_')) return null;
-  return LISTS.has(prefix) ? section : `${section}/${target}`;
+  // A space is named by its place and its number: `plc_….7`.
+  return LISTS.has(prefix) ? section : `${section}/${target.split('.', 1)[0] ?? target}`;
 }

@@ -52,8 +52,8 @@ function AppTable({ studio, rows }: { studio: Studio; rows: readonly OperatorApp
   const [planning, setPlanning] = useState<OperatorApp | null>(null);
   const [switching, setSwitching] = useState<OperatorApp | null>(null);
   const columns: readonly Column<OperatorApp>[] = [
-    { id: 'name', title: t`App`, sortBy: ({ name }) => name.toLowerCase(), cell: ({ id, name }) => <span className="grid"><bdi className="line-clamp-2 font-semibold [overflow-wrap:anywhere]" title={name}>{name}</bdi><code className="text-[12px] text-soft [overflow-wrap:anywhere]">{id}</code></span> },
-    { id: 'state', title: t`State`, sortBy: ({ state }) => state, cell: ({ state }) => <StateBadge state={state} /> },
+    { id: 'name', title: t`App`, sortBy: ({ name }) => name.toLowerCase(), cell: ({ id, name, state }) => <span className="grid"><bdi className="line-clamp-2 font-semibold [overflow-wrap:anywhere]" title={name}>{name}</bdi><code className="text-[12px] text-soft [overflow-wrap:anywhere]">{id}</code><span className="mt-1 md:hidden"><StateBadge state={state} /></span></span> },
+    { id: 'state', title: t`State`, wide: true, sortBy: ({ state }) => state, cell: ({ state }) => <StateBadge state={state} /> },
     { id: 'plan', title: t`Plan`, wide: true, sortBy: ({ plan }) => plan ?? '', cell: (app) => <PlanCell app={app} /> },
     { id: 'created', title: t`Created`, wide: true, sortBy: ({ created }) => created, cell: ({ created }) => <Ago value={created} /> },
     { id: 'deeds', title: '', figure: true, cell: (app) => app.state !== 'deleting' && (

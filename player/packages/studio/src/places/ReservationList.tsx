@@ -76,9 +76,9 @@ function Table({ place, rows }: { place: string; rows: readonly Reservation[] })
   const say = useToast();
   const [ending, setEnding] = useState<Reservation | null>(null);
   const columns: readonly Column<Reservation>[] = [
-    { id: 'starts', title: t`From – until`, sortBy: ({ starts }) => starts, cell: ({ starts, ends }) => <span className="grid"><Moment value={starts} /><small className="text-soft"><Moment value={ends} /></small></span> },
+    { id: 'starts', title: t`From – until`, sortBy: ({ starts }) => starts, cell: ({ starts, ends, status }) => <span className="grid"><Moment value={starts} /><small className="text-soft"><Moment value={ends} /></small><span className="mt-1 md:hidden"><Status status={status} /></span></span> },
     { id: 'space', title: t`Space`, figure: true, sortBy: ({ space }) => space, cell: ({ space }) => space },
-    { id: 'state', title: t`State`, sortBy: ({ status }) => status, cell: ({ status }) => <Status status={status} /> },
+    { id: 'state', title: t`State`, wide: true, sortBy: ({ status }) => status, cell: ({ status }) => <Status status={status} /> },
     { id: 'user', title: t`Person`, wide: true, sortBy: ({ user }) => user ?? '', cell: ({ user }) => <bdi className="line-clamp-2 [overflow-wrap:anywhere]">{user ?? '–'}</bdi> },
     { id: 'note', title: t`Note`, wide: true, cell: ({ note }) => <bdi className="line-clamp-2 [overflow-wrap:anywhere]" title={note ?? undefined}>{note ?? '–'}</bdi> },
     ...(can('editor') ? [{ id: 'deeds', title: '', figure: true, cell: (one: Reservation) => one.status === 'booked' && <Button size="small" data-testid="cancel-reservation" onClick={() => setEnding(one)}>{t`Cancel`}</Button> }] : []),

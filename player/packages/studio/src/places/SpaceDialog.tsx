@@ -33,7 +33,7 @@ function Content({ place, n, onClose }: { place: string; n: number; onClose: () 
       <p className="flex flex-wrap items-center gap-2">
         <Badge tone={STATES[space.state].tone} dot>{i18n._(STATES[space.state].words)}</Badge>
         {space.label !== null && <bdi className="[overflow-wrap:anywhere]">{space.label}</bdi>}
-        <span className="text-sm text-soft"><Trans>since <Ago value={space.since} /></Trans></span>
+        <span className="text-sm text-soft"><Trans>changed <Ago value={space.since} /></Trans></span>
       </p>
       {can('editor') && <Corrections place={place} space={space} />}
       <div className="grid grid-cols-[minmax(0,1fr)] gap-5 sm:grid-cols-2">

@@ -92,7 +92,7 @@ function ObsFields({ stream }: { stream: FullStream }) {
   const [asked, setAsked] = useState(false);
   const say = useToast();
   return (
-    <Card title={t`For OBS`} lead={t`Settings → Stream → Service “Custom”. Keyframe interval 2 s, rate entry CBR.`} actions={<Button size="small" look="quiet" icon={KeyRound} data-testid="rotate-key" onClick={() => setAsked(true)}>{t`New key`}</Button>}>
+    <Card title={t`For OBS`} lead={t`Settings → Stream → Service “Custom”. Keyframe interval 2 s, rate control CBR.`} actions={<Button size="small" look="quiet" icon={KeyRound} data-testid="rotate-key" onClick={() => setAsked(true)}>{t`New key`}</Button>}>
       <CopyField label={t`Server`} value={data?.server ?? ''} testId="obs-server" />
       <CopyField label={t`Stream key`} value={data?.key ?? ''} secret qr testId="obs-key" />
       {error !== null && <p className="text-warn" role="alert">{error.message}</p>}
