@@ -11,6 +11,7 @@ import { StreamBadge } from './StreamBadge';
 
 /** Title, who streams, and how it stands: directly under the picture. */
 export function Heading({ watching }: { watching: Watching }) {
+  const { t } = useLingui();
   const { stream, unreachable } = useStore(watching.follower.view);
   const title = stream?.title ?? '';
   const streamer = stream?.streamer ?? '';
@@ -18,7 +19,7 @@ export function Heading({ watching }: { watching: Watching }) {
     <header className="meta">
       {stream !== null && streamer !== '' && <Avatar name={streamer} address={stream.avatar} />}
       <div className="meta-words">
-        {title === '' ? <p className="meta-none" aria-hidden="true">{'\u00a0'}</p> : <h1 title={title}><bdi>{title}</bdi></h1>}
+        <h1 title={title}>{title === '' ? <span className="only-heard">{t`Watch`}</span> : <bdi>{title}</bdi>}</h1>
         {streamer !== '' && <p className="meta-streamer" title={streamer}><bdi>{streamer}</bdi></p>}
         <div className="meta-facts">
           <StreamBadge watching={watching} timed />

@@ -10,7 +10,7 @@ export const APP_STATES: Record<OperatorApp['state'], { words: MessageDescriptor
   deleting: { words: msg`Being deleted`, tone: 'warn' },
 };
 
-const PLANS: Record<Plan, MessageDescriptor> = { free: msg`Free`, starter: msg`Starter`, pro: msg`Pro`, enterprise: msg`Enterprise` };
+const PLANS: Record<Plan, MessageDescriptor> = { free: msg({ message: 'Free', context: 'plan' }), starter: msg`Starter`, pro: msg`Pro`, enterprise: msg`Enterprise` };
 
 /** By the names that the API gives, which may be newer than these. */
 export const PLAN_WORDS: Readonly<Record<string, MessageDescriptor | undefined>> = PLANS;

@@ -12,6 +12,7 @@ import { streams } from '../api';
 import { useApp } from '../shell/AppContext';
 import { streamApi, type FullStream } from './api';
 import { Health } from './Health';
+import { OverlayCard } from './OverlayCard';
 import { Preview } from './Preview';
 import { SignedLink } from './SignedLink';
 import { useNow } from './useNow';
@@ -35,6 +36,7 @@ export function Overview({ stream }: { stream: FullStream }) {
       <div className="grid grid-cols-[minmax(0,1fr)] content-start gap-4">
         {writes && <ObsFields stream={stream} />}
         <ForViewers stream={stream} writes={writes} />
+        {writes && <OverlayCard stream={stream} />}
       </div>
     </div>
   );
@@ -90,7 +92,7 @@ function ObsFields({ stream }: { stream: FullStream }) {
   const [asked, setAsked] = useState(false);
   const say = useToast();
   return (
-    <Card title={t`For OBS`} lead={t`Settings → Stream → Service “Custom”. Keyframe interval 2 s, rate entry CBR.`} actions={<Button size="small" look="quiet" icon={KeyRound} data-testid="rotate-key" onClick={() => setAsked(true)}>{t`New key`}</Button>}>
+    <Card title={t`For OBS`} lead={t`Settings → Stream → Service “Custom”. Keyframe interval 2 s, rate control CBR.`} actions={<Button size="small" look="quiet" icon={KeyRound} data-testid="rotate-key" onClick={() => setAsked(true)}>{t`New key`}</Button>}>
       <CopyField label={t`Server`} value={data?.server ?? ''} testId="obs-server" />
       <CopyField label={t`Stream key`} value={data?.key ?? ''} secret qr testId="obs-key" />
       {error !== null && <p className="text-warn" role="alert">{error.message}</p>}
