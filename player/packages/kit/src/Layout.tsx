@@ -17,7 +17,7 @@ export function Page({ title, lead, back, actions, children }: PageProps) {
       <header className="flex flex-wrap items-end justify-between gap-x-6 gap-y-3">
         <div className="grid min-w-0 gap-1">
           {back}
-          <h1 className="text-2xl font-bold tracking-tight [overflow-wrap:anywhere]" dir="auto">{title}</h1>
+          <h1 className="text-2xl font-bold tracking-tight [overflow-wrap:anywhere]"><bdi>{title}</bdi></h1>
           {lead !== undefined && <p className="max-w-prose text-soft [overflow-wrap:anywhere]">{lead}</p>}
         </div>
         {actions !== undefined && <div className="flex flex-wrap items-center gap-2">{actions}</div>}
