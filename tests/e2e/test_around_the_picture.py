@@ -107,7 +107,7 @@ def test_followers_are_told_once_also_when_the_application_is_killed(
     os.kill(show.stack.pid_of("--listen"), signal.SIGKILL)
     mailboxes.held.clear()
     everybody = {f"u{number}@x.example" for number in range(FANS)}
-    wait_until(lambda: set(mailboxes.got("List-Unsubscribe-Post")) == everybody, "the mail to everybody", 90)
+    wait_until(lambda: set(mailboxes.got("List-Unsubscribe-Post")) == everybody, "the mail to everybody", 240)
     told = mailboxes.got("List-Unsubscribe-Post")
     assert sum(told.values()) <= FANS + 5, told
     marks = {

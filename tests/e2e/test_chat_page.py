@@ -31,6 +31,7 @@ document.addEventListener('securitypolicyviolation', (event) => reports.push(eve
 CROWDED: dict[str, Any] = {
     "CHAT_RATE_PER_S": 5000, "CHAT_BURST": 5000, "SOCKET_REQUESTS_PER_S": 5000, "EGRESS_ALLOW": '["127.0.0.0/8"]',
 }  # fmt: skip
+PAINTED_JS = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 30))))"
 BEHIND_S, NEAR_S = 4.0, 0.5
 
 
@@ -215,9 +216,9 @@ def test_a_thousand_messages_and_what_came_before(room: Room) -> None:
     assert page.locator(MESSAGE).count() < 80
     page.hover(".messages-list")
     seen = set[str]()
-    for _ in range(60):
-        page.mouse.wheel(0, -1_400)
-        page.wait_for_timeout(30)
+    for _ in range(160):
+        page.mouse.wheel(0, -700)
+        page.evaluate(PAINTED_JS)  # a busy machine would join several turns of the wheel
         seen |= set(page.locator(".text").all_inner_texts())
         if any(f"before {number}" in seen for number in range(120)):
             break
@@ -449,6 +450,6 @@ def test_nothing_that_people_write_is_carried_out(room: Room) -> None:
         )
         overlay.wait_for_selector("[data-testid=overlay]")
     for one in (page, overlay):
-        assert [report for report in one.evaluate("window.reports") if "https:" not in report] == []
+        assert one.evaluate("window.reports") == []
         assert one.evaluate("window.pwned ?? window.xss ?? null") is None
         one.context.close()

@@ -38,6 +38,7 @@ def test_the_first_hour(browser: Browser) -> None:
         clicks.on(page, "[data-testid=new-app]")
         page.fill("input[name=new-app-name]", "Harbour TV")
         clicks.on(page, "[data-testid=create-app]")
+        page.wait_for_selector("h1:has-text('Harbour TV')")
         assert steps(page) == {
             "stream": False,
             "publish": False,
@@ -52,6 +53,7 @@ def test_the_first_hour(browser: Browser) -> None:
         wait_until(lambda: key.input_value() != "", "the key")
         publisher = Publisher(f"{page.input_value('[data-testid=obs-server]')}/{key.input_value()}")
         clicks.on(page, "[data-testid=show-preview]")
+        page.wait_for_selector(VIDEO)
         wait_until(lambda: studio.seconds_played() > 0.5, "the preview", 40)
         with page.expect_popup() as popped:
             clicks.on(page, "[data-testid=take-seat]")
