@@ -50,7 +50,7 @@ def stream_view(stream: StreamDoc, now: int) -> dict[str, Any]:
         "state": stream["state"],
         "visibility": stream["visibility"],
         "live_since": format_time(stream.get("live_since")),
-        "poster": poster_path(stream["playback"]) if recorded or stream.get("live_since") else None,
+        "poster": poster_path(stream["playback"]) if recorded or stream.get("broadcast") else None,
         "duration_s": stream.get("duration_s") if recorded else None,
     }
     if recorded:

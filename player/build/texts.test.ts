@@ -10,7 +10,7 @@ const LOCALES = readdirSync(join(ROOT, 'locales')).filter((name) => name.endsWit
 
 /** Names of placeholders and numbers of tags that a message has: `{name}`, `<0>`. */
 function slots(message: string): string[] {
-  return [...message.matchAll(/\{(\w+)|<(\d+)/g)].map(([, name, tag]) => name ?? `<${tag ?? ''}>`).filter((name) => !['zero', 'one', 'two', 'few', 'many', 'other'].includes(name));
+  return [...message.matchAll(/\{(\w+)(?=[,}])|<(\d+)/g)].map(([, name, tag]) => name ?? `<${tag ?? ''}>`).filter((name) => !['zero', 'one', 'two', 'few', 'many', 'other'].includes(name));
 }
 
 const config = getConfig({ configPath: join(ROOT, 'lingui.config.ts'), cwd: ROOT });

@@ -68,7 +68,7 @@ def test_the_first_hour(browser: Browser) -> None:
         name = message.locator("[data-testid=author]").inner_text()
         host.fill("[data-testid=chat-input]", f"/ban {name}")
         host.keyboard.press("Enter")
-        guest.page.wait_for_selector("text=You are banned")
+        guest.page.wait_for_selector("text=A moderator banned you")
         clicks.on(host, "button:has-text('Undo')")
         message.wait_for()
         clicks.on(page, "nav[aria-label=Studio] >> text=Home")

@@ -35,7 +35,7 @@ function Steps({ streams, usage, people }: { streams: readonly FullStream[]; usa
   const place = newest === undefined ? '/streams/new' : `/streams/${newest.id}`;
   const steps: Step[] = [
     { id: 'stream', done: newest !== undefined, title: t`Create a stream`, text: <Trans>It has a key for your encoder and a page for viewers. <Link href="/streams/new">New stream</Link></Trans> },
-    { id: 'publish', done: streams.some(({ live_since }) => live_since !== null), title: t`Publish from OBS`, text: <Trans>Copy the server and the key into OBS. <Link href={place}>Open the stream</Link></Trans> },
+    { id: 'publish', done: streams.some(({ broadcast }) => broadcast !== null), title: t`Publish from OBS`, text: <Trans>Copy the server and the key into OBS. <Link href={place}>Open the stream</Link></Trans> },
     { id: 'watch', done: usage.viewers > 0, title: t`Watch it`, text: newest === undefined ? <Trans>Each stream has a page of its own.</Trans> : <Trans>Open the <a href={`/watch/${newest.playback_id}`} target="_blank" rel="noopener">watch page</a>, here or on a phone.</Trans> },
     { id: 'chat', done: usage.messages > 0, title: t`Say something in the chat`, text: <Trans>Type a message beside the picture; type / to see the commands.</Trans> },
     ...(people === null ? [] : [{ id: 'invite', done: people > 1, title: t`Invite somebody`, text: <Trans>Colleagues get a role that fits them. <Link href="/team">Team</Link></Trans> }]),

@@ -45,7 +45,7 @@ export function Overview({ stream }: { stream: FullStream }) {
 /** In the place of a picture that is not there yet. */
 function FirstSteps({ stream }: { stream: FullStream }) {
   const { t } = useLingui();
-  const again = stream.live_since !== null;
+  const again = stream.broadcast !== null;
   return (
     <Card title={again ? t`Offline` : t`Three steps to go live`} lead={again ? t`The last broadcast has ended. Start the encoder again with the same key.` : undefined}>
       <ol className="grid gap-3">

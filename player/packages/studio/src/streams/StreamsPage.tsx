@@ -73,7 +73,7 @@ function StreamTable({ rows }: { rows: readonly FullStream[] }) {
     { id: 'title', title: t`Title`, sortBy: ({ title }) => title.toLowerCase(), cell: (stream) => <TitleCell stream={stream} /> },
     { id: 'state', title: t`State`, sortBy: ({ state }) => state, cell: ({ state }) => <StateBadge state={state} /> },
     { id: 'viewers', title: t`Viewers`, figure: true, sortBy: ({ viewers }) => viewers ?? -1, cell: ({ viewers, state }) => (viewers === null || state === 'idle' ? '–' : countText(viewers)) },
-    { id: 'last', title: t`Last live`, wide: true, sortBy: ({ live_since }) => live_since ?? '', cell: ({ live_since }) => (live_since === null ? <span className="text-soft">{t`Never`}</span> : <Ago value={live_since} />) },
+    { id: 'last', title: t`On air since`, wide: true, sortBy: ({ live_since }) => live_since ?? '', cell: ({ live_since }) => (live_since === null ? '–' : <Ago value={live_since} />) },
     { id: 'created', title: t`Created`, wide: true, sortBy: ({ created }) => created, cell: ({ created }) => <Ago value={created} /> },
   ];
   return <DataTable label={t`Streams`} rows={rows} columns={columns} rowId={({ id }) => id} testId="stream-item" />;

@@ -42,7 +42,7 @@ export function TestForm({ ask, hook, kinds }: Props) {
       <datalist id="test-types">{kinds.map((kind) => <option key={kind.type} value={kind.type}>{kind.about}</option>)}</datalist>
       <details className="more">
         <summary>{t`Data of your own`}</summary>
-        <TextArea label={t`Data (a JSON object)`} className="mono" name="test-data" rows={4} spellCheck={false} placeholder={t`{&quot;data&quot;: {&quot;plate&quot;: &quot;XYZ789&quot;}}`} hint={t`Empty: the example of this type.`} value={text} onChange={setText} />
+        <TextArea label={t`Data (a JSON object)`} className="mono" name="test-data" rows={4} spellCheck={false} placeholder={'{"data": {"plate": "XYZ789"}}'} hint={t`Empty: the example of this type.`} value={text} onChange={setText} />
       </details>
       <div className="form-end">
         <button type="submit" className="small-button" data-testid="send-test" disabled={busy}>{busy ? t`Waiting for the answer …` : t`Send test`}</button>

@@ -71,7 +71,7 @@ function FilterFields({ draft, onChange }: { draft: Draft; onChange: Change }) {
       </div>
       <p className="soft">{t`Ids, one a line. Empty means all.`}</p>
       <TextField
-        label={t`Filter (CEL)`} className="mono" name="filter" maxLength={500} spellCheck={false} placeholder={t`data.available < 5 && type != &quot;place.full&quot;`} value={draft.filter} onChange={(filter) => onChange({ filter })}
+        label={t`Filter (CEL)`} className="mono" name="filter" maxLength={500} spellCheck={false} placeholder={'data.available < 5 && type != "place.full"'} value={draft.filter} onChange={(filter) => onChange({ filter })}
         hint={t`An expression over type and data that must be true. An event without a field that it names is not sent.`}
       />
     </fieldset>
