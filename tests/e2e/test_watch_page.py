@@ -322,7 +322,7 @@ def test_theatre_and_full_screen(on_air: Stage) -> None:
     look(page, "theatre")
     page.keyboard.press("f")
     wait_until(lambda: page.evaluate("document.fullscreenElement !== null"), "the page")
-    assert not page.locator("[data-testid=chat-input]").is_visible()
+    page.wait_for_selector("[data-testid=chat-input]", state="hidden")
     page.mouse.move(500, 400)
     page.get_by_role("button", name="Show the chat").click()
     page.wait_for_selector("[data-testid=chat-input]")
@@ -341,7 +341,7 @@ def test_a_phone_has_two_tabs(on_air: Stage) -> None:
         assert page.get_by_role("tab", name="Chat").get_attribute("aria-selected") == "true"
         page.get_by_role("tab", name="About").click()
         page.wait_for_selector("text=Come in.")
-        assert not page.locator("[data-testid=chat-input]").is_visible()
+        page.wait_for_selector("[data-testid=chat-input]", state="hidden")
         page.locator("[data-testid=theme]").scroll_into_view_if_needed()
         picture = page.locator(VIDEO).bounding_box()
         assert picture is not None
