@@ -2,6 +2,8 @@
 
 import csv
 import io
+import json
+import re
 from typing import Any
 
 import jwt
@@ -10,8 +12,12 @@ from playwright.sync_api import Browser, expect
 
 from tests.attack.conftest import Target
 from tests.e2e.conftest import browser
+from tests.support.running_stack import ROOT
 
 __all__ = ["browser"]
+PAYLOADS: list[str] = json.loads((ROOT / "player/packages/watch/tests/payloads.json").read_text())
+REPORTS_JS = """window.reports = [];
+document.addEventListener('securitypolicyviolation', ({ violatedDirective }) => reports.push(violatedDirective));"""
 MARKUP = "<img src=x onerror=document.title='owned'>"
 
 
@@ -61,6 +67,71 @@ def test_markup_in_names_is_text(target: Target, browser: Browser) -> None:
         page.click(f"nav[aria-label=Studio] >> text={section}")
         page.wait_for_selector(f"text={MARKUP}")
         assert page.title() != "owned"
+    context.close()
+
+
+def test_150_payloads_are_text_on_every_page(target: Target, browser: Browser) -> None:
+    """As titles, descriptions, tags, links, metadata, names of apps, keys, places and webhooks: nothing runs,
+    and the pages' policy has nothing to report."""
+    app = target.new_app("Payloads")
+    token = target.opened(app)
+    lines = [cleaned for one in PAYLOADS if (cleaned := re.sub(r"[\x00-\x1f\x7f]", " ", one)[:60].strip())]
+    taken = 0
+    for payload in lines:
+        fields = {
+            "title": payload,
+            "description": payload,
+            "tags": [payload[:30].strip()],
+            "category": payload,
+            "streamer": payload,
+            "links": [{"label": payload[:40].strip(), "url": "https://harbour.example/"}],
+            "metadata": {"note": payload},
+        }
+        status, made = target.stack.ask("POST", "/v1/streams", fields, token)
+        assert status in (201, 422), made  # some are no readable line, and refused
+        taken += status == 201
+    assert taken > 130
+    streams = target.stack.ask("GET", "/v1/streams?limit=3", headers=token)[1]["data"]
+    for payload in lines[:60:4]:
+        target.new_key(app, name=payload, scopes=["streams:read"])
+        for path, body in (
+            ("/v1/places", {"name": payload, "site": payload, "spaces": 1}),
+            ("/v1/profiles", {"name": payload, "rungs": [{"height": 360}]}),
+            ("/v1/webhooks", {"url": "https://x.example/", "types": ["stream.*"], "description": payload}),
+        ):
+            status, made = target.stack.ask("POST", path, body, token)
+            assert status in (201, 422), (path, made)
+    assert target.stack.ask("PATCH", f"/v1/apps/{app}", {"name": lines[0]}, target.account)[0] == 200
+    context = browser.new_context()
+    context.add_init_script(REPORTS_JS)
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{target.stack.http}/studio")
+    page.fill("input[name=email]", "owner@weir.example")
+    page.fill("input[name=password]", "a long password")
+    page.click("button[type=submit]")
+    page.wait_for_selector("nav[aria-label=Studio]")
+    stream, channel = streams[0]["id"], streams[0]["channel"]
+    for path, ready in (
+        ("home", "[data-testid=live-now]"),
+        ("streams", "[data-testid=stream-item]"),
+        (f"streams/{stream}", "[data-testid=obs-key]"),
+        (f"streams/{stream}/settings", "[data-testid=save-stream]"),
+        ("channels", "[data-testid=channel-item]"),
+        (f"channels/{channel}", "[data-testid=mode-lockdown]"),
+        ("places", "h1"),
+        ("profiles", "[data-testid=profile]"),
+        ("webhooks", "[data-testid=webhook]"),
+        ("keys", "[data-testid=key]"),
+        ("tokens", "[data-testid=mint]"),
+        ("log", "[data-testid=entry]"),
+        ("settings", "[data-testid=save-app]"),
+    ):
+        page.goto(f"http://127.0.0.1:{target.stack.http}/studio/{app}/{path}")
+        page.wait_for_selector(ready)
+        while page.locator("[data-testid=more]").count():
+            page.click("[data-testid=more]")
+            page.wait_for_timeout(300)
+        assert page.evaluate("[window.owned ?? null, window.reports]") == [None, []], path
     context.close()
 
 
