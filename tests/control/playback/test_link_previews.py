@@ -13,7 +13,7 @@ from weir.foundation.ids import new_id
 from weir.foundation.tenancy.collections import APPS
 
 BASE = "https://live.example"
-PLY = new_id("ply")
+PLY = "ply_01m8hft0j1sy194b9st77j5jc2"
 NASTY = [
     '"><script>alert(1)</script>',
     "</head><body onload=x>",
