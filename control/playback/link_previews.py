@@ -23,7 +23,8 @@ def _attribute(text: str) -> str:
 
 
 def titled(stream: StreamDoc) -> str:
-    return stream.get("title") or stream.get("streamer") or UNTITLED
+    """The title; of one without words the streamer's name."""
+    return (stream.get("title") or "").strip() or (stream.get("streamer") or "").strip() or UNTITLED
 
 
 def page_head(stream: StreamDoc, base_url: str) -> str:
