@@ -302,6 +302,8 @@ class EndpointWorker:
         if ordered:
             if self._recording or changes != self._changes:  # one before these is on its way into the store
                 return
+            if found and found[0]["id"] in self._holding:  # it is being sent, and may have to be sent again
+                return
             if found and (found[0]["next_at"] or 0) > now:
                 self._look_at = found[0]["next_at"] or 0
                 return
