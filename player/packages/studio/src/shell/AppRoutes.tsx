@@ -50,9 +50,9 @@ function Pages({ studio }: { studio: Studio }) {
         {part('events', <EventsPage />)}
         {part('tokens', <TokensPage />)}
         {part('usage', <UsagePage />)}
-        {part('webhooks', <Legacy>{({ askAs, can }) => <WebhooksPage ask={askAs} changes={can('admin')} />}</Legacy>)}
-        {part('sources', <Legacy>{({ askAs, can }) => <SourcesPage ask={askAs} changes={can('admin')} />}</Legacy>)}
-        {part('integrations', <Legacy>{({ askAs, can }) => <IntegrationsPage ask={askAs} changes={can('admin')} />}</Legacy>)}
+        {part('webhooks', <TextColumn>{({ askAs, can }) => <WebhooksPage ask={askAs} changes={can('admin')} />}</TextColumn>)}
+        {part('sources', <TextColumn>{({ askAs, can }) => <SourcesPage ask={askAs} changes={can('admin')} />}</TextColumn>)}
+        {part('integrations', <TextColumn>{({ askAs, can }) => <IntegrationsPage ask={askAs} changes={can('admin')} />}</TextColumn>)}
         {part('keys', <KeysPage />)}
         {part('team', <TeamPage onLeft={() => void studio.reload()} />)}
         {part('log', <LogPage />)}
@@ -74,6 +74,6 @@ function Allowed({ least, children }: { least: Role; children: ReactNode }) {
 }
 
 /** Pages in the width of a text. */
-function Legacy({ children }: { children: (app: StudioApp) => ReactNode }) {
+function TextColumn({ children }: { children: (app: StudioApp) => ReactNode }) {
   return <div className="pages">{children(useApp())}</div>;
 }

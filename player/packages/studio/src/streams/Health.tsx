@@ -2,7 +2,7 @@ import { useLingui } from '@lingui/react/macro';
 import { plural, t } from '@lingui/core/macro';
 import { useQuery } from '@tanstack/react-query';
 import { TriangleAlert } from 'lucide-react';
-import { rateText } from '@weir/client/format.ts';
+import { locale, rateText } from '@weir/client/format.ts';
 import { Card, Facts } from '@weir/kit/Layout.tsx';
 import { TimeChart } from '@weir/kit/TimeChart.tsx';
 import { streams, type Health as Measured } from '../api';
@@ -38,7 +38,7 @@ export function troubleWith({ keyframe_s, left_out, speed, behind_s, dropped_fra
     found.push(t`Key frames come every ${keyframe_s.toFixed(1)} s. Set the encoder’s keyframe interval to 2 s: viewers start sooner.`);
   }
   if (left_out.length > 0) {
-    const heights = new Intl.ListFormat('en', { type: 'conjunction' }).format(left_out.map((height) => `${height}p`));
+    const heights = new Intl.ListFormat(locale(), { type: 'conjunction' }).format(left_out.map((height) => `${height}p`));
     found.push(t`This server is too busy for ${heights} now; viewers get lower quality.`);
   } else if (speed !== null && speed < SLOW && (behind_s ?? 0) > LATE_S) {
     found.push(t`Transcoding does not keep up with the encoder.`);
